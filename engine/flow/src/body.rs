@@ -1,0 +1,126 @@
+//! An object's bytes between the pump and a sink: chunks in order, then the word that they were all.
+//! Holds at most one chunk; never looks inside.
+
+use std::{fs::File, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{error::Error, object::Checksums};
+
+/// Largest chunk in bytes: large enough that a chunk's fixed cost vanishes, small enough that a slow
+/// tunnel flows evenly.
+pub const MAX_CHUNK_BYTES: usize = 256 * 1024;
+
+/// A slice of an object on its way through the host.
+#[derive(Debug, Clone)]
+pub enum Chunk {
+    Bytes(Bytes),
+    /// Still in a file of this machine: the sink may let the kernel copy it.
+    Extent(Extent),
+}
+
+/// Bytes of an open file that were there when it was looked at.
+#[derive(Debug, Clone)]
+pub struct Extent {
+    pub file: Arc<File>,
+    pub offset: u64,
+    /// In bytes, at most [`MAX_CHUNK_BYTES`].
+    pub length: usize,
+}
+
+/// The pump's end.
+#[derive(Debug)]
+pub struct BodyWriter {
+    chunks: mpsc::Sender<Chunk>,
+    whole: oneshot::Sender<Result<Checksums, Error>>,
+}
+
+/// The sink's end: every chunk, then [`BodyEnd`].
+#[derive(Debug)]
+pub struct BodyReader {
+    pub chunks: Chunks,
+    pub end: BodyEnd,
+}
+
+/// The chunks of a body in order. A sink that drops it stops the pump.
+#[derive(Debug)]
+pub struct Chunks(mpsc::Receiver<Chunk>);
+
+/// Tells, once the last chunk has been taken, whether the body was whole.
+#[derive(Debug)]
+pub struct BodyEnd(oneshot::Receiver<Result<Checksums, Error>>);
+
+/// The sink has stopped taking chunks; its own result says why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkGone;
+
+/// Both ends of a body.
+pub fn body() -> (BodyWriter, BodyReader) {
+    // One chunk in between: the next is read while the last is written.
+    let (chunk_sender, chunk_receiver) = mpsc::channel(1);
+    let (whole_sender, whole_receiver) = oneshot::channel();
+    let writer = BodyWriter { chunks: chunk_sender, whole: whole_sender };
+    (writer, BodyReader { chunks: Chunks(chunk_receiver), end: BodyEnd(whole_receiver) })
+}
+
+// === impl Chunk ===
+
+impl Chunk {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Extent(extent) => extent.length,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+// === impl BodyWriter ===
+
+impl BodyWriter {
+    /// Hands a chunk over; waits while the sink is still busy with the one before the last.
+    ///
+    /// # Errors
+    /// The sink has gone.
+    pub async fn write(&mut self, chunk: Chunk) -> Result<(), SinkGone> {
+        self.chunks.send(chunk).await.map_err(|_| SinkGone)
+    }
+
+    /// Ends the body. A writer that's dropped without it leaves a body that isn't whole.
+    pub fn finish(self, whole: Result<Checksums, Error>) {
+        // A sink that has gone has already said why.
+        let _ = self.whole.send(whole);
+    }
+}
+
+// === impl Chunks ===
+
+impl Chunks {
+    /// The next chunk; none after the last.
+    pub async fn next(&mut self) -> Option<Chunk> {
+        self.0.recv().await
+    }
+
+    /// The same for those who poll.
+    pub fn poll_next(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Option<Chunk>> {
+        self.0.poll_recv(context)
+    }
+}
+
+// === impl BodyEnd ===
+
+impl BodyEnd {
+    /// The checksums of the whole body, or what ended it early.
+    ///
+    /// # Errors
+    /// The body isn't whole: nothing of it may become visible.
+    pub async fn whole(self) -> Result<Checksums, Error> {
+        self.0.await.unwrap_or_else(|_| {
+            Err(Error::new(crate::error::Code::CANCELLED, "read", "the transfer was given up before its last byte"))
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! What a run needs of a store that it writes: nothing is visible before it's whole.
+#![allow(async_fn_in_trait, reason = "a worker and its instances live on one thread: no future needs Send")]
+
+use crate::{
+    body::{BodyReader, Chunks},
+    error::Error,
+    object::{Capabilities, Key, Object},
+};
+
+/// Opens instances of one sink; shared by all workers.
+pub trait OpenSink: Send + Sync + 'static {
+    type Sink: Sink;
+
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Whether the sink takes [`crate::body::Chunk::Extent`].
+    fn takes_extents(&self) -> bool;
+
+    /// A fresh instance, on the calling worker's thread.
+    ///
+    /// # Errors
+    /// The connector can't be started or refuses its configuration.
+    async fn open_sink(&self) -> Result<Self::Sink, Error>;
+}
+
+/// When an object may be put under its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    Always,
+    /// Only where nothing is; else `already-exists`.
+    Never,
+}
+
+/// One part of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// From 1 to 10,000.
+    pub number: u32,
+    pub offset: u64,
+    /// In bytes.
+    pub length: u64,
+}
+
+/// Proof that a part was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub part: u32,
+    pub token: String,
+}
+
+/// One instance of a sink: one call at a time. After an error with `instance_lost` it's dropped.
+pub trait Sink: 'static {
+    /// Writes a whole object (or a directory or symlink, with an empty body) and returns it as
+    /// stored, with the checksums that the store computed.
+    ///
+    /// # Errors
+    /// Nothing has become visible, unless the code says otherwise.
+    async fn put(&mut self, object: &Object, body: BodyReader, replace: Replace) -> Result<Object, Error>;
+
+    /// # Errors
+    /// No upload was begun.
+    async fn begin(&mut self, object: &Object) -> Result<String, Error>;
+
+    /// # Errors
+    /// The part isn't stored; it can be written again.
+    async fn write_part(&mut self, upload: &str, part: Part, chunks: Chunks) -> Result<Receipt, Error>;
+
+    /// Makes the upload visible; `object.checksums` are the engine's.
+    ///
+    /// # Errors
+    /// Nothing has become visible.
+    async fn commit(
+        &mut self,
+        upload: &str,
+        object: &Object,
+        receipts: &[Receipt],
+        replace: Replace,
+    ) -> Result<Object, Error>;
+
+    /// # Errors
+    /// Something of the upload may be left.
+    async fn abort(&mut self, upload: &str) -> Result<(), Error>;
+
+    /// # Errors
+    /// `not-found`, or the store can't tell.
+    async fn stat(&mut self, key: &Key) -> Result<Object, Error>;
+
+    /// # Errors
+    /// The object may still be there.
+    async fn delete(&mut self, key: &Key) -> Result<(), Error>;
+}
