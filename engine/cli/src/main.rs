@@ -1,1 +1,35 @@
-fn main() {}
+//! The `engine` command: arguments in, one command run, an exit code out. Moves nothing itself.
+
+mod args;
+mod assembly;
+mod command;
+mod connectors;
+mod exit;
+mod folders;
+mod logging;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{args::Arguments, exit::Exit};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing to be done where the terminal is gone.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    logging::start(&arguments.logging);
+    match command::execute(arguments) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::error(&failure);
+            failure.exit.into()
+        }
+    }
+}

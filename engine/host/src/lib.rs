@@ -1,1 +1,21 @@
-//! x
+//! Everything that knows wasmtime: loads connectors, grants them what their pipeline names, limits
+//! them, carries the bytes past them. `flow` sees [`endpoint::SourceEndpoint`] and
+//! [`endpoint::SinkEndpoint`] and never a store. Knows no TOML and decides nothing about what moves.
+
+mod bindings;
+mod channel;
+mod convert;
+pub mod endpoint;
+mod files;
+pub mod grants;
+mod instance;
+pub mod limits;
+pub mod loader;
+mod path;
+mod pool;
+mod posix;
+mod progress;
+pub mod runtime;
+mod sink;
+mod source;
+mod state;

@@ -1,1 +1,38 @@
-//! x
+//! TOML text -> a valid [`Pipeline`]: units, secrets, every problem at once and with its place. Opens
+//! no network, starts no connector; whether a connector takes its table is asked with its schema,
+//! through [`Endpoint::check`].
+//!
+//! The keys, their units and defaults are in `pipelines/README.md`, which a test holds against this
+//! crate. Only this crate reads TOML.
+
+// In the order in which a file becomes a pipeline.
+mod document;
+mod environment;
+mod tree;
+
+mod reference;
+mod secret;
+
+mod keys;
+mod kind;
+mod section;
+pub mod units;
+
+mod endpoint;
+mod engine_file;
+mod pipeline;
+
+mod conformity;
+mod schema;
+
+mod editor;
+mod problem;
+
+pub use editor::{ConnectorSchemas, pipeline_schema};
+pub use endpoint::{Config, Endpoint, Grant, Role};
+pub use engine_file::{EngineFile, parse_engine};
+pub use environment::{Environment, MAX_SECRET_FILE_BYTES, ProcessEnvironment};
+pub use pipeline::{ConnectorLimits, Pipeline, TunnelRef, parse};
+pub use problem::{Invalid, MAX_PROBLEMS, Problem, Problems};
+pub use secret::Secret;
+pub use tree::MAX_FILE_BYTES;

@@ -1,1 +1,73 @@
-//! x
+//! The connector for a folder of this machine, as source and as sink. Steers only: the bytes of
+//! files stay in the host, and everything it reaches is below the one folder that was granted.
+//!
+//! A file is written under a temporary name in its own folder, `.culvert-<16 hex digits>.part`, and
+//! renamed when it's whole. A listing leaves such names out, so a folder that is a sink today can be
+//! a source tomorrow, whatever a run that was killed has left in it.
+
+// In the order in which the data flows.
+mod attributes;
+mod config;
+mod error;
+mod sink;
+mod source;
+mod temporary;
+
+use culvert_sdk::{
+    connector::{self, Description, Role},
+    instance::Configured,
+    types::Error,
+    wasi::filesystem::{preopens, types::Descriptor},
+};
+
+use crate::{sink::Sink, source::Source};
+
+struct Local;
+
+culvert_sdk::export_storage!(Local);
+
+thread_local! {
+    static SOURCE: Configured<Source> = const { Configured::new() };
+    static SINK: Configured<Sink> = const { Configured::new() };
+}
+
+impl connector::Guest for Local {
+    fn describe() -> Description {
+        let capabilities =
+            ["range-read", "parts", "directories", "symlinks", "conditional-put", "modified", "checksum:crc64-nvme"];
+        Description {
+            name: "local".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            source_schema: config::SOURCE_SCHEMA.to_owned(),
+            sink_schema: config::SINK_SCHEMA.to_owned(),
+            capabilities: capabilities.map(str::to_owned).to_vec(),
+        }
+    }
+
+    async fn configure(role: Role, config: String) -> Result<(), Error> {
+        match role {
+            Role::Source => {
+                let source = Source::new(config::source(&config)?, granted_folder()?);
+                SOURCE.with(|place| place.set(source))
+            }
+            Role::Sink => {
+                let sink = Sink::new(config::sink(&config)?, granted_folder()?);
+                SINK.with(|place| place.set(sink))
+            }
+        }
+    }
+
+    async fn check() -> Result<(), Error> {
+        match SOURCE.with(Configured::get) {
+            Ok(source) => source.check().await,
+            Err(_) => SINK.with(Configured::get)?.check().await,
+        }
+    }
+}
+
+fn granted_folder() -> Result<Descriptor, Error> {
+    match preopens::get_directories().into_iter().next() {
+        Some((folder, _)) => Ok(folder),
+        None => Err(culvert_sdk::error::invalid_config("path: the engine granted no folder for it")),
+    }
+}

@@ -1,1 +1,59 @@
-//! x
+//! What a Rust author of a Culvert connector uses: the contract's types and traits, typed
+//! configuration, errors, streams with their outcome. Knows no store and reaches nothing by itself.
+//!
+//! A connector is a `cdylib` for `wasm32-wasip2` that implements [`connector::Guest`] and one or both
+//! of [`source::Guest`] and [`sink::Guest`] for one type, and names it to one of [`export_source!`],
+//! [`export_sink!`] and [`export_storage!`]. The component then exports what was named, no more.
+
+// In the order in which an author meets them.
+#[doc(hidden)]
+pub mod bindings;
+pub mod config;
+pub mod error;
+pub mod instance;
+pub mod stream;
+
+pub use bindings::{
+    connector::exports::culvert::connector::connector,
+    imports::{
+        culvert::connector::{posix, types},
+        wasi,
+    },
+    sink::exports::culvert::connector::sink,
+    source::exports::culvert::connector::source,
+};
+pub use wit_bindgen::{FutureReader, StreamReader, StreamResult, spawn_local};
+
+/// Exports a connector that is only read: `culvert_sdk::export_source!(Type);`, `Type` being where
+/// both traits are implemented. `plugins/README.md` has a whole one.
+#[macro_export]
+macro_rules! export_source {
+    ($connector:ident) => {
+        $crate::bindings::connector::export!($connector with_types_in $crate::bindings::connector);
+        $crate::bindings::source::export!($connector with_types_in $crate::bindings::source);
+    };
+}
+
+/// Exports a connector that is only written. Called like [`export_source!`].
+#[macro_export]
+macro_rules! export_sink {
+    ($connector:ident) => {
+        $crate::bindings::connector::export!($connector with_types_in $crate::bindings::connector);
+        $crate::bindings::sink::export!($connector with_types_in $crate::bindings::sink);
+    };
+}
+
+/// Exports a connector that is read and written. Called like [`export_source!`].
+#[macro_export]
+macro_rules! export_storage {
+    ($connector:ident) => {
+        $crate::bindings::connector::export!($connector with_types_in $crate::bindings::connector);
+        $crate::bindings::source::export!($connector with_types_in $crate::bindings::source);
+        $crate::bindings::sink::export!($connector with_types_in $crate::bindings::sink);
+    };
+}
+
+/// Compiles the connector in the authoring guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Guide;

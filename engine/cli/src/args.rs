@@ -1,0 +1,108 @@
+//! The command line, as clap reads it. Does nothing with it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Moves objects between stores, through a tunnel that meters them
+#[derive(Debug, Parser)]
+#[command(name = "engine", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logging {
+    /// How log lines look on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Least important level that is logged: error, warn, info, debug, trace, or a filter such as "culvert_host=debug"
+    #[arg(long, global = true, default_value = "warn", env = "CULVERT_LOG")]
+    pub(crate) log_level: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Places {
+    /// Folder of compiled connectors [default: $XDG_STATE_HOME/culvert or ~/.local/state/culvert]
+    #[arg(long, global = true, env = "CULVERT_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// File that defines tunnels [default: $XDG_CONFIG_HOME/culvert/engine.toml or ~/.config/culvert/engine.toml]
+    #[arg(long, global = true, env = "CULVERT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Move what a pipeline selects
+    Run(Pipeline),
+    /// Say what a run would move, overwrite and skip; write nothing
+    Plan(Plan),
+    /// Check a pipeline file and its connectors' tables; reach no store
+    Validate(File),
+    /// Reach both ends of a pipeline and prove the permissions; leave nothing behind
+    Check(Pipeline),
+    /// Print the JSON Schema of pipeline files, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Look at connectors
+    #[command(subcommand)]
+    Connector(Connector),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct File {
+    /// The pipeline's TOML file
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pipeline {
+    #[command(flatten)]
+    pub(crate) pipeline: File,
+    /// One JSON object per event on standard output, the summary last
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// One line for each object, too
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Connector {
+    /// The built-in connectors
+    List {
+        /// One JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Name, version, digest, imports, capabilities and configuration of one connector
+    Inspect {
+        /// A built-in's name, or the path of a .wasm file
+        connector: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}

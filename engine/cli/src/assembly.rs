@@ -1,0 +1,211 @@
+//! From a pipeline file to a run that can start: connectors loaded, their tables checked, their
+//! grants derived, the tunnel found. Moves nothing and writes nothing.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    path::{Path, PathBuf},
+};
+
+use culvert_flow::rules::Limits as TunnelLimits;
+use culvert_host::{
+    endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
+    grants::{FolderGrant, Grants},
+    limits::Limits,
+    loader::Connector,
+    runtime::Runtime,
+};
+use culvert_manifest::{
+    Config, ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
+};
+
+use crate::{args::Places, connectors, exit::Failure, folders};
+
+/// A pipeline with everything that it names.
+pub(crate) struct Assembly {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) tunnel: TunnelLimits,
+    source: End,
+    sink: End,
+}
+
+/// One end, before anything is opened.
+struct End {
+    connector: Connector,
+    config: Config,
+    folder: Option<PathBuf>,
+}
+
+/// What is done about a sink's folder that isn't there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MissingFolder {
+    /// It's made: the run is about to fill it.
+    Make,
+    /// An empty one stands in for it: nothing will be written.
+    StandIn,
+}
+
+/// Both ends, ready to be opened by workers.
+pub(crate) struct Ends {
+    pub(crate) source: SourceEndpoint,
+    pub(crate) sink: SinkEndpoint,
+    /// Stands in for a sink's folder that isn't there, for as long as it's looked at.
+    _stand_in: Option<tempfile::TempDir>,
+}
+
+/// Reads the file and everything that it names.
+///
+/// # Errors
+/// All that is wrong with the file, or with what it names.
+pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure> {
+    let text = folders::read_text(file)
+        .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
+    let pipeline = parse(file, &text, &ProcessEnvironment).map_err(|problems| Failure::usage(problems.render()))?;
+    let tunnel = find_tunnel(&pipeline, places)?;
+    let runtime = runtime(places)?;
+    let source = load(&runtime, file, &pipeline.source)?;
+    let sink = load(&runtime, file, &pipeline.sink)?;
+    let (source, sink) = match (source, sink) {
+        (Ok(source), Ok(sink)) => (source, sink),
+        (Err(mut problems), Err(others)) => {
+            problems.append(others);
+            return Err(Failure::usage(problems.render()));
+        }
+        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(Failure::usage(problems.render())),
+    };
+    refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
+    Ok(Assembly { pipeline, tunnel, source, sink })
+}
+
+/// The WebAssembly runtime with its compile cache in the state folder.
+///
+/// # Errors
+/// There is no place for the cache.
+pub(crate) fn runtime(places: &Places) -> Result<Runtime, Failure> {
+    let cache = folders::state(places)?.join("components");
+    Runtime::new(Some(&cache)).map_err(Failure::could_not_go_on)
+}
+
+/// A number that differs from run to run.
+pub(crate) fn seed() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+fn find_tunnel(pipeline: &Pipeline, places: &Places) -> Result<TunnelLimits, Failure> {
+    let name = match &pipeline.tunnel {
+        TunnelRef::Inline(limits) => return Ok(*limits),
+        TunnelRef::Named(name) => name,
+    };
+    let (path, file) = folders::engine_file(places)?;
+    file.tunnels.get(name).copied().ok_or_else(|| {
+        let path = path.display();
+        Failure::usage(format!(
+            "the pipeline names the tunnel {name:?}, which isn't defined; add [tunnels.{name}] to {path}"
+        ))
+    })
+}
+
+/// The outer error is about the connector, the inner one about the table.
+fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Problems>, Failure> {
+    let role = table.role.as_str();
+    let located =
+        |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {role}.connector: {what}", file.display()));
+    let connector = connectors::load(runtime, &table.connector).map_err(|failure| located(&failure))?;
+    let description = connector.description();
+    let schema = match table.role {
+        Role::Source => &description.source_schema,
+        Role::Sink => &description.sink_schema,
+    };
+    let Some(schema) = schema else {
+        return Err(located(&format!("the connector {:?} can't be a {role}", description.name)));
+    };
+    let config = match table.check(schema) {
+        Ok(config) => config,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let mut folder = None;
+    for grant in table.grants(schema) {
+        match grant {
+            Grant::Folder(path) if folder.is_none() => folder = Some(path),
+            Grant::Folder(_) => return Err(located(&"it asks for two folders; one can be granted")),
+            Grant::Endpoint(_) => {
+                return Err(located(&"it asks for an endpoint on the network; this engine grants folders"));
+            }
+        }
+    }
+    Ok(Ok(End { connector, config, folder }))
+}
+
+/// A run whose sink lies in its source would move what it has just written, for ever.
+fn refuse_overlap(file: &Path, source: Option<&Path>, sink: Option<&Path>) -> Result<(), Failure> {
+    let (Some(source), Some(sink)) = (source, sink) else { return Ok(()) };
+    let real = |path: &Path| {
+        let existing = nearest_existing(path);
+        let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
+        existing.canonicalize().map_or_else(|_| path.to_owned(), |existing| existing.join(rest))
+    };
+    if real(sink).starts_with(real(source)) {
+        let (file, source, sink) = (file.display(), source.display(), sink.display());
+        let message = format!("{file}: sink.path: {sink} lies in the source {source}; choose a folder outside of it");
+        return Err(Failure::usage(message));
+    }
+    Ok(())
+}
+
+fn nearest_existing(path: &Path) -> &Path {
+    path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(path)
+}
+
+// === impl Assembly ===
+
+impl Assembly {
+    /// Both ends with their grants: a source reads its folder, a sink writes to its own.
+    ///
+    /// # Errors
+    /// The sink's folder can't be made.
+    pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
+        let source = self.endpoint(&self.source, self.source.folder.clone(), false);
+        let mut stand_in = None;
+        let mut folder = self.sink.folder.clone();
+        if let Some(path) = folder.as_deref().filter(|path| !path.exists()) {
+            let failed =
+                |error| Failure::could_not_go_on(format!("can't make the sink's folder {}: {error}", path.display()));
+            match missing {
+                MissingFolder::Make => std::fs::create_dir_all(path).map_err(failed)?,
+                MissingFolder::StandIn => {
+                    let empty = tempfile::tempdir().map_err(failed)?;
+                    folder = Some(stand_in.insert(empty).path().to_owned());
+                }
+            }
+        }
+        let sink = self.endpoint(&self.sink, folder, true);
+        Ok(Ends {
+            source: SourceEndpoint::new(source).map_err(Failure::usage)?,
+            sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
+            _stand_in: stand_in,
+        })
+    }
+
+    /// The sink's folder, if it has one and that isn't there yet.
+    pub(crate) fn missing_sink_folder(&self) -> Option<&Path> {
+        self.sink.folder.as_deref().filter(|folder| !folder.exists())
+    }
+
+    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Endpoint {
+        Endpoint {
+            connector: end.connector.clone(),
+            grants: Grants { folder: folder.map(|path| FolderGrant { path, writable }) },
+            limits: limits(&self.pipeline.limits),
+            config: end.config.expose().to_string(),
+        }
+    }
+}
+
+fn limits(limits: &ConnectorLimits) -> Limits {
+    Limits {
+        memory_bytes: usize::try_from(limits.memory.0).unwrap_or(usize::MAX),
+        compute_timeout: limits.compute_timeout,
+        call_timeout: limits.call_timeout,
+        idle_timeout: limits.idle_timeout,
+        listing_timeout: limits.listing_timeout,
+    }
+}

@@ -1,0 +1,31 @@
+//! One module for each command.
+
+mod check;
+mod completions;
+mod connector;
+mod plan;
+mod run;
+mod schema;
+mod validate;
+
+use crate::{
+    args::{Arguments, Command},
+    exit::{Exit, Failure},
+};
+
+/// Runs the command that was asked for.
+///
+/// # Errors
+/// It ended before its work.
+pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
+    let places = &arguments.places;
+    match &arguments.command {
+        Command::Run(asked) => run::execute(asked, places),
+        Command::Plan(asked) => plan::execute(asked, places),
+        Command::Validate(asked) => validate::execute(asked, places),
+        Command::Check(asked) => check::execute(asked, places),
+        Command::Schema => schema::execute(places),
+        Command::Completions { shell } => completions::execute(*shell),
+        Command::Connector(asked) => connector::execute(asked, places),
+    }
+}

@@ -1,0 +1,127 @@
+//! The chunk loop: credit, read, hash, write, in that order. Opens nothing, verifies nothing,
+//! retries nothing.
+
+use crate::{
+    body::{BodyWriter, Chunk, MAX_CHUNK_BYTES, SinkGone},
+    error::{Code, Error},
+    hash::Hasher,
+    meter::{Meter, Slot},
+    object::Checksums,
+    source::{Data, Form},
+    tunnel::Tunnel,
+};
+
+/// What a pump is told about the bytes it moves.
+pub(crate) struct Order<'a> {
+    pub(crate) tunnel: &'a Tunnel,
+    /// How many bytes there are; none where the source can't tell.
+    pub(crate) announced: Option<u64>,
+    /// [`Form::Any`] only if nothing is hashed and the sink takes extents.
+    pub(crate) form: Form,
+    pub(crate) meter: &'a Meter,
+    pub(crate) slot: &'a Slot,
+}
+
+/// All that was announced went over.
+#[derive(Debug)]
+pub(crate) struct Pumped {
+    pub(crate) bytes: u64,
+    pub(crate) checksums: Checksums,
+}
+
+/// Why the bytes stopped.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The sink says why.
+    SinkGone,
+    Source(Error),
+}
+
+/// Moves every byte of `data` into `body`, which the caller finishes.
+pub(crate) async fn pump<D: Data>(
+    data: &mut D,
+    body: &mut BodyWriter,
+    mut hasher: Hasher,
+    order: &Order<'_>,
+) -> Result<Pumped, Broken> {
+    let mut bytes = 0;
+    while let Some(wanted) = order.wanted(bytes) {
+        let mut credit = order.tunnel.take_bytes(wanted).await;
+        let Some(chunk) = data.read(credit.bytes(), order.form).await? else {
+            return order.ended(bytes, hasher);
+        };
+        let length = accept(&chunk, credit.bytes())?;
+        credit.spend(length);
+        drop(credit);
+        hash(&mut hasher, &chunk)?;
+        body.write(chunk).await?;
+        bytes += length as u64;
+        order.count(length as u64);
+    }
+    data.finish().await?;
+    Ok(Pumped { bytes, checksums: hasher.finish() })
+}
+
+/// A guest's chunk is data from outside: its length is checked before it counts.
+fn accept(chunk: &Chunk, asked: usize) -> Result<usize, Error> {
+    match chunk.len() {
+        0 => Err(Error::new(Code::PROTOCOL, "read", "the source sent an empty chunk")),
+        length if length > asked => {
+            let message = format!("the source sent a chunk of {length} bytes where {asked} were asked for");
+            Err(Error::new(Code::PROTOCOL, "read", message))
+        }
+        length => Ok(length),
+    }
+}
+
+fn hash(hasher: &mut Hasher, chunk: &Chunk) -> Result<(), Error> {
+    match chunk {
+        Chunk::Bytes(bytes) => hasher.update(bytes),
+        Chunk::Extent(_) if hasher.is_idle() => {}
+        Chunk::Extent(_) => {
+            return Err(Error::new(Code::INTERNAL, "read", "an extent of a file came where bytes were asked for"));
+        }
+    }
+    Ok(())
+}
+
+// === impl Order ===
+
+impl Order<'_> {
+    /// Most bytes of the next chunk; none once everything announced has been read.
+    fn wanted(&self, bytes: u64) -> Option<usize> {
+        let Some(announced) = self.announced else { return Some(MAX_CHUNK_BYTES) };
+        let rest = usize::try_from(announced - bytes).unwrap_or(usize::MAX);
+        (rest > 0).then_some(rest.min(MAX_CHUNK_BYTES))
+    }
+
+    /// The source has ended by itself.
+    fn ended(&self, bytes: u64, hasher: Hasher) -> Result<Pumped, Broken> {
+        match self.announced {
+            None => Ok(Pumped { bytes, checksums: hasher.finish() }),
+            Some(announced) => {
+                let message = format!("the source ended after {bytes} of {announced} bytes");
+                Err(Error::new(Code::TRUNCATED, "read", message).into())
+            }
+        }
+    }
+
+    fn count(&self, bytes: u64) {
+        self.meter.bytes.add(bytes);
+        self.slot.add(bytes);
+    }
+}
+
+// === impl Broken ===
+
+impl From<SinkGone> for Broken {
+    fn from(_: SinkGone) -> Self {
+        Self::SinkGone
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Source(error)
+    }
+}

@@ -1,0 +1,204 @@
+//! Fills the queue with what is to be looked at: lists, selects, and reports what can't be moved.
+//! Never asks the sink.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use super::{Context, Event, NextAttempt, content_bytes, queue::Listed};
+use crate::{
+    compare::SkipReason,
+    error::{Code, Error},
+    listing::{Folder, Found, Interruption, Walk},
+    object::{Kind, Object},
+    retry::{Jitter, Retry},
+    select::refusal,
+    source::{OpenSource, Source},
+};
+
+/// Most objects that are handed over together: a lock and a wake-up are then a small part of each.
+const MAX_BATCH: usize = 64;
+
+type WalkOf<So> = Walk<<<So as OpenSource>::Source as Source>::Listing>;
+
+pub(super) struct Lister<So: OpenSource> {
+    context: Arc<Context>,
+    sources: Arc<So>,
+    jitter: Jitter,
+    batch: Vec<Listed>,
+    /// The first batch is one object, each further one up to twice as many: the first workers
+    /// don't wait.
+    batch_size: usize,
+}
+
+// === impl Lister ===
+
+impl<So: OpenSource> Lister<So> {
+    pub(super) fn new(context: Arc<Context>, sources: Arc<So>) -> Self {
+        let jitter = context.jitter(usize::MAX);
+        Self { context, sources, jitter, batch: Vec::new(), batch_size: 1 }
+    }
+
+    pub(super) async fn run(mut self) {
+        let stop = self.context.terms.stop.clone();
+        // A listing that's dropped half-way harms nobody: this instance does nothing else.
+        if stop.or(self.list()).await.is_ok() {
+            self.context.listing_is_done();
+        }
+    }
+
+    async fn list(&mut self) {
+        let Some(mut source) = self.open().await else { return };
+        let puts_directories = self.context.terms.sink.has("directories") && self.context.tallies.is_none();
+        let take_due = puts_directories.then(|| -> crate::listing::TakeDue {
+            let queue = Arc::clone(&self.context.queue);
+            Arc::new(move |due| queue.push_due(due))
+        });
+        let mut walk: WalkOf<So> = Walk::new(self.context.source.has("ordered-listing"), take_due);
+        let mut retry = Retry::new(self.context.policy, 0);
+        loop {
+            match self.next(&mut walk, &mut source).await {
+                Ok(Some(found)) => {
+                    self.take(found).await;
+                    if retry.attempt() > 1 {
+                        retry = Retry::new(self.context.policy, 0);
+                    }
+                }
+                Ok(None) => break,
+                Err(interruption) => {
+                    if interruption.error.instance_lost {
+                        walk.lose_listings();
+                        match self.open().await {
+                            Some(reopened) => source = reopened,
+                            None => break,
+                        }
+                    }
+                    if !self.try_again(&interruption, &mut retry).await {
+                        self.give_up(interruption);
+                        walk.abandon();
+                        retry = Retry::new(self.context.policy, 0);
+                    }
+                }
+            }
+        }
+        self.flush().await;
+    }
+
+    /// An instance; none if there can't be one, which ends the run.
+    async fn open(&mut self) -> Option<So::Source> {
+        let mut retry = Retry::new(self.context.policy, 0);
+        loop {
+            let error = match self.sources.open_source().await {
+                Ok(source) => return Some(source),
+                Err(error) => error,
+            };
+            let failed = retry.attempt();
+            match retry.after(&error, &mut self.jitter) {
+                Some(pause) => {
+                    self.context.pause(None, None, error, NextAttempt { failed, pause }).await;
+                }
+                None => {
+                    self.context.stop_for(error);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The next thing found. While the source makes us wait, the workers get what there is.
+    async fn next(
+        &mut self,
+        walk: &mut WalkOf<So>,
+        source: &mut So::Source,
+    ) -> Result<Option<Found>, Interruption> {
+        let mut next = pin!(walk.next(source));
+        if !self.batch.is_empty() {
+            let ready = poll_fn(|context| {
+                Poll::Ready(match next.as_mut().poll(context) {
+                    Poll::Ready(found) => Some(found),
+                    Poll::Pending => None,
+                })
+            });
+            if let Some(found) = ready.await {
+                return found;
+            }
+            self.flush().await;
+        }
+        next.await
+    }
+
+    async fn try_again(&mut self, interruption: &Interruption, retry: &mut Retry) -> bool {
+        if !interruption.resumable {
+            return false;
+        }
+        let failed = retry.attempt();
+        let Some(pause) = retry.after(&interruption.error, &mut self.jitter) else { return false };
+        self.flush().await;
+        let (folder, error) = (interruption.folder.clone(), interruption.error.clone());
+        self.context.pause(folder, None, error, NextAttempt { failed, pause }).await
+    }
+
+    /// A folder below the root that can't be entered, or that's gone, is a failure of its own;
+    /// anything else leaves unknown what there is.
+    fn give_up(&self, interruption: Interruption) {
+        let Interruption { folder, error, at_start, .. } = interruption;
+        let own_failure = at_start && [Code::PERMISSION_DENIED, Code::NOT_FOUND].contains(&error.code);
+        match folder {
+            Some(folder) if own_failure => self.unreadable(folder.as_str().to_owned(), error),
+            folder => {
+                self.context.tell(Event::ListingFailed { folder, error: error.clone() });
+                self.context.fail_run(error);
+            }
+        }
+    }
+
+    async fn take(&mut self, found: Found) {
+        let (object, folder) = match found {
+            Found::Unreadable { name, error } => return self.unreadable(name, error),
+            Found::Object { object, folder } | Found::EmptyFolder { object, folder } => (object, folder),
+        };
+        self.context.meter.listed.add(1);
+        match self.obstacle(&object) {
+            Some(reason) => self.context.skipped(&object, reason),
+            None => self.send(object, folder).await,
+        }
+    }
+
+    /// Why an object isn't even looked at.
+    fn obstacle(&self, object: &Object) -> Option<SkipReason> {
+        let sink = &self.context.terms.sink;
+        let held = match &object.kind {
+            Kind::Other(kind) => return Some(SkipReason::UnknownKind(kind.clone())),
+            Kind::File => true,
+            Kind::Directory => sink.has("directories"),
+            Kind::Symlink => sink.has("symlinks"),
+        };
+        // What isn't selected is nobody's concern, whether the sink could hold it or not.
+        let refused = refusal(object, &self.context.selection);
+        refused.or_else(|| (!held).then(|| SkipReason::SinkCannotHold(object.kind.clone())))
+    }
+
+    async fn send(&mut self, object: Object, folder: Option<Arc<Folder>>) {
+        if let Some(folder) = &folder {
+            folder.keep();
+        }
+        self.context.meter.bytes_expected.add(content_bytes(&object));
+        self.batch.push(Listed { object, folder, attempts: 0 });
+        if self.batch.len() >= self.batch_size {
+            self.flush().await;
+            self.batch_size = (self.batch_size * 2).min(MAX_BATCH);
+        }
+    }
+
+    async fn flush(&mut self) {
+        self.context.queue.push(&mut self.batch).await;
+    }
+
+    fn unreadable(&self, name: String, error: Error) {
+        self.context.meter.listed.add(1);
+        self.context.failed(name, error, 1);
+    }
+}

@@ -1,0 +1,331 @@
+//! One worker: takes things from the queue and does them with its own source and sink instance,
+//! again where that may help. Never touches bytes.
+
+mod uploads;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Context, Event, NextAttempt, content_bytes,
+    queue::{Listed, Place, Work},
+};
+use crate::{
+    compare::{Decision, MoveReason, SkipReason, decide},
+    error::{Code, Error},
+    listing::{Due, Folder},
+    meter::Slot,
+    object::{Key, Kind, Object},
+    retry::{Jitter, Retry},
+    rules::Overwrite,
+    sink::{OpenSink, Replace, Sink},
+    source::{OpenSource, Source},
+    sync::lock,
+    transfer::{self, Failure, GRACE, Gauge, Moved, Upload, settle},
+};
+
+/// How long an abort or a deletion may take while the run goes on: what it leaves costs space, not
+/// truth.
+const CLEANING_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
+    context: Arc<Context>,
+    sources: Arc<So>,
+    sinks: Arc<Si>,
+    /// None before the first use and after the instance was lost.
+    source: Option<So::Source>,
+    sink: Option<Si::Sink>,
+    jitter: Jitter,
+    number: usize,
+    /// When cleaning up after a stop must be over.
+    clean_until: Option<Instant>,
+}
+
+/// An object in hand.
+struct Task {
+    object: Object,
+    folder: Option<Arc<Folder>>,
+    /// The object must be looked up again before it's read again.
+    stale: bool,
+    /// It has been compared and is to be moved.
+    decided: bool,
+}
+
+enum Outcome {
+    Moved(Moved),
+    Skipped(SkipReason),
+    Planned { reason: MoveReason, overwrites: bool },
+    /// Its parts are in the queue.
+    Uploading,
+}
+
+// === impl Worker ===
+
+impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
+    pub(super) fn new(context: Arc<Context>, sources: Arc<So>, sinks: Arc<Si>, number: usize) -> Self {
+        let jitter = context.jitter(number);
+        Self { context, sources, sinks, source: None, sink: None, jitter, number, clean_until: None }
+    }
+
+    pub(super) async fn run(mut self) {
+        if let Err(error) = self.open().await {
+            if !self.context.is_stopped() {
+                self.context.stop_for(error);
+            }
+            return;
+        }
+        let mut place = Place::new(Arc::clone(&self.context.queue));
+        while let Some(work) = place.next().await {
+            match work {
+                Work::Directory(due) => self.directory(due).await,
+                Work::Part(upload, part) => self.part(&upload, part).await,
+                Work::Object(listed) => self.object(listed).await,
+            }
+        }
+        self.end_uploads().await;
+    }
+
+    /// Opens both instances before anything is taken in hand: a store that can't be opened at all
+    /// ends the run at once.
+    async fn open(&mut self) -> Result<(), Error> {
+        let mut retry = Retry::new(self.context.policy, 0);
+        let stop = self.context.terms.stop.clone();
+        loop {
+            let Ok(opened) = stop.or(self.instances()).await else { return Ok(()) };
+            let Err(error) = opened.map(|_| ()) else { return Ok(()) };
+            let failed = retry.attempt();
+            let Some(pause) = retry.after(&error, &mut self.jitter) else { return Err(error) };
+            self.context.pause(None, None, error, NextAttempt { failed, pause }).await;
+        }
+    }
+
+    /// Both instances, opened again where one was lost.
+    async fn instances(&mut self) -> Result<(&mut So::Source, &mut Si::Sink), Error> {
+        let source = match &mut self.source {
+            Some(source) => source,
+            lost => lost.insert(self.sources.open_source().await?),
+        };
+        let sink = match &mut self.sink {
+            Some(sink) => sink,
+            lost => lost.insert(self.sinks.open_sink().await?),
+        };
+        Ok((source, sink))
+    }
+
+    /// The same, unless the run is stopped first.
+    async fn live_instances(&mut self) -> Result<(&mut So::Source, &mut Si::Sink), Failure> {
+        let stop = self.context.terms.stop.clone();
+        Ok(stop.or(self.instances()).await??)
+    }
+
+    async fn object(&mut self, listed: Listed) {
+        let context = Arc::clone(&self.context);
+        let gauge = self.gauge(&context);
+        let mut retry = Retry::new(context.policy, listed.attempts);
+        let again = listed.attempts > 0;
+        let mut task = Task { object: listed.object, folder: listed.folder, stale: again, decided: again };
+        gauge.slot.begin(&task.object.key, content_bytes(&task.object));
+        loop {
+            let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
+                Ok(outcome) => break self.end(task, outcome, retry.attempt()),
+                Err(failure) => failure,
+            };
+            task.stale = is_stale(&failure.error);
+            if let Err(error) = self.again(failure, &mut retry, &task.object.key, None).await {
+                break self.give_up(&task.object, error, retry.attempt());
+            }
+        }
+        gauge.slot.end();
+    }
+
+    async fn attempt(&mut self, task: &mut Task, attempt: u32, gauge: Gauge<'_>) -> Result<Outcome, Failure> {
+        let context = Arc::clone(&self.context);
+        let stop = &context.terms.stop;
+        if task.stale {
+            let (source, _) = self.live_instances().await?;
+            let now = stop.or(source.stat(&task.object.key)).await?.map_err(Failure::source)?;
+            context.expect_instead(&task.object, content_bytes(&now));
+            task.object = now;
+            task.stale = false;
+        }
+        if let Kind::Other(kind) = &task.object.kind {
+            return Ok(Outcome::Skipped(SkipReason::UnknownKind(kind.clone())));
+        }
+        if !task.decided {
+            match self.compare(&task.object).await? {
+                (Decision::Skip(reason), _) => return Ok(Outcome::Skipped(reason)),
+                (Decision::Move(reason), overwrites) if context.tallies.is_some() => {
+                    return Ok(Outcome::Planned { reason, overwrites });
+                }
+                (Decision::Move(_), _) => task.decided = true,
+            }
+        }
+        if self.moves_in_parts(&task.object) {
+            return self.begin(task, attempt).await;
+        }
+        let (source, sink) = self.live_instances().await?;
+        match transfer::put(source, sink, &task.object, &context.terms, gauge).await {
+            // Somebody was faster since the comparison.
+            Err(failure) if self.is_no_replacement(&failure) => Ok(Outcome::Skipped(SkipReason::Exists)),
+            moved => moved.map(Outcome::Moved),
+        }
+    }
+
+    /// What's to be done with an object, and whether the sink has one. Asks the sink unless the
+    /// answer changes nothing.
+    async fn compare(&mut self, object: &Object) -> Result<(Decision, bool), Failure> {
+        let context = Arc::clone(&self.context);
+        let overwrite = context.transfer.overwrite;
+        if overwrite == Overwrite::Always && context.tallies.is_none() {
+            return Ok((Decision::Move(MoveReason::Always), true));
+        }
+        let (_, sink) = self.live_instances().await?;
+        let there = match context.terms.stop.or(sink.stat(&object.key)).await? {
+            Ok(there) => Some(there),
+            Err(error) if error.code == Code::NOT_FOUND => None,
+            Err(error) => return Err(Failure::sink(error)),
+        };
+        Ok((decide(object, there.as_ref(), overwrite, &context.terms.sink), there.is_some()))
+    }
+
+    fn end(&self, task: Task, outcome: Outcome, attempts: u32) {
+        let Task { object, folder, .. } = task;
+        let context = &self.context;
+        match outcome {
+            Outcome::Moved(moved) => {
+                if let Some(folder) = &folder {
+                    folder.touch();
+                }
+                context.moved(&object, &moved, attempts);
+            }
+            Outcome::Skipped(reason) => {
+                context.expect_instead(&object, 0);
+                context.skipped(&object, reason);
+            }
+            Outcome::Planned { reason, overwrites } => {
+                if let Some(tallies) = &context.tallies {
+                    let mut tallies = lock(tallies);
+                    let tally = if overwrites { &mut tallies.overwrites } else { &mut tallies.moves };
+                    tally.count(content_bytes(&object));
+                }
+                let bytes = content_bytes(&object);
+                context.tell(Event::ObjectPlanned { key: object.key, bytes, overwrites, reason });
+            }
+            Outcome::Uploading => {}
+        }
+    }
+
+    /// Puts a directory's own attributes once its content is done; releases its parent.
+    async fn directory(&mut self, due: Due) {
+        let Due { object, parent, touched } = due;
+        if object.attributes.is_empty() && object.modified.is_none() {
+            return;
+        }
+        let mut retry = Retry::new(self.context.policy, 0);
+        while let Err(failure) = self.try_directory(&object, touched).await {
+            if let Err(error) = self.again(failure, &mut retry, &object.key, None).await {
+                if !self.context.is_stopped() {
+                    self.context.meter.listed.add(1);
+                }
+                self.give_up(&object, error, retry.attempt());
+                break;
+            }
+        }
+        // Not before: the parent's time must be the last thing that's written to it.
+        drop(parent);
+    }
+
+    async fn try_directory(&mut self, object: &Object, touched: bool) -> Result<(), Failure> {
+        let context = Arc::clone(&self.context);
+        if !touched && matches!(self.compare(object).await?, (Decision::Skip(_), _)) {
+            return Ok(());
+        }
+        let (_, sink) = self.live_instances().await?;
+        transfer::put_empty(sink, object, Replace::Always, &context.terms).await.map(|_| ())
+    }
+
+    /// Whether a failure may be tried again, after the pause that this takes. The error where it
+    /// may not, or where the run is stopped.
+    async fn again(
+        &mut self,
+        failure: Failure,
+        retry: &mut Retry,
+        key: &Key,
+        part: Option<u32>,
+    ) -> Result<(), Error> {
+        let error = self.settle_failure(failure, key).await;
+        if self.context.is_stopped() {
+            return Err(error);
+        }
+        let failed = retry.attempt();
+        let Some(pause) = retry.after(&error, &mut self.jitter) else { return Err(error) };
+        let went_on = self.context.pause(Some(key.clone()), part, error.clone(), NextAttempt { failed, pause }).await;
+        if went_on { Ok(()) } else { Err(error) }
+    }
+
+    /// Lets go of the instances that a failure took with it, and of what it left at the sink.
+    async fn settle_failure(&mut self, failure: Failure, key: &Key) -> Error {
+        if failure.source_lost {
+            self.source = None;
+        }
+        if failure.sink_lost {
+            self.sink = None;
+        }
+        if failure.left_corrupt {
+            self.delete(key).await;
+        }
+        failure.error.with_key(key)
+    }
+
+    /// Takes back an object that isn't what was sent: nobody may find it under its name, and
+    /// `overwrite = "never"` must not keep it.
+    async fn delete(&mut self, key: &Key) {
+        let limit = self.cleaning_limit();
+        match timeout(limit, async { self.instances().await?.1.delete(key).await }).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                if error.instance_lost {
+                    self.sink = None;
+                }
+                tracing::warn!(%error, "an object that failed verification can't be deleted");
+            }
+            Err(_) => {
+                self.sink = None;
+                tracing::warn!(%key, "an object that failed verification wasn't deleted in time");
+            }
+        }
+    }
+
+    /// How long cleaning up may take. Once the run is stopped, all that a worker has to clean up
+    /// together may take as long as the call in flight before it.
+    fn cleaning_limit(&mut self) -> Duration {
+        if !self.context.is_stopped() {
+            return CLEANING_TIMEOUT;
+        }
+        let until = *self.clean_until.get_or_insert_with(|| Instant::now() + GRACE);
+        until.saturating_duration_since(Instant::now())
+    }
+
+    /// An object can't be moved; unless it only was interrupted.
+    fn give_up(&self, object: &Object, error: Error, attempts: u32) {
+        if !self.context.is_stopped() {
+            self.context.expect_instead(object, 0);
+            self.context.failed(object.key.as_str().to_owned(), error, attempts);
+        }
+    }
+
+    fn is_no_replacement(&self, failure: &Failure) -> bool {
+        self.context.terms.replace == Replace::Never && failure.error.code == Code::ALREADY_EXISTS
+    }
+
+    fn gauge<'a>(&self, context: &'a Context) -> Gauge<'a> {
+        let slot: &Slot = context.meter.slot(self.number);
+        Gauge { meter: &context.meter, slot }
+    }
+}
+
+/// Whether what was listed may not be what's there now.
+fn is_stale(error: &Error) -> bool {
+    [Code::CHANGED, Code::CHECKSUM_MISMATCH, Code::TRUNCATED].contains(&error.code)
+}

@@ -1,0 +1,168 @@
+//! A worker's part in uploads: beginning one, writing parts, and ending it. An upload that isn't
+//! committed is aborted, also where the run is stopped.
+
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+use super::*;
+use crate::{
+    sink::Part,
+    transfer::{Closing, Finished, StoredPart},
+};
+
+impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
+    /// Larger than a part, and both stores can do it.
+    pub(super) fn moves_in_parts(&self, object: &Object) -> bool {
+        let context = &self.context;
+        object.kind == Kind::File
+            && object.size.is_some_and(|size| size > context.transfer.part_size.0)
+            && context.terms.sink.has("parts")
+            && context.source.has("range-read")
+    }
+
+    /// Begins an upload and leaves its parts to whoever is free.
+    pub(super) async fn begin(&mut self, task: &mut Task, attempt: u32) -> Result<Outcome, Failure> {
+        let context = Arc::clone(&self.context);
+        let (_, sink) = self.live_instances().await?;
+        let begun = settle(&context.terms.stop, None, sink.begin(&task.object)).await;
+        let token = begun.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
+        let part_size = context.transfer.part_size;
+        let upload = Upload::new(task.object.clone(), token, attempt, part_size, task.folder.take());
+        if let Some(upload) = context.queue.offer(Arc::new(upload)) {
+            self.end_upload(&upload).await;
+        }
+        Ok(Outcome::Uploading)
+    }
+
+    pub(super) async fn part(&mut self, upload: &Arc<Upload>, part: Part) {
+        let context = Arc::clone(&self.context);
+        let gauge = self.gauge(&context);
+        let key = &upload.object.key;
+        let mut retry = Retry::new(context.policy, 0);
+        gauge.slot.begin(key, part.length);
+        let result = loop {
+            let failure = match self.try_part(upload, part, gauge).await {
+                Ok(stored) => break Ok(stored),
+                Err(failure) => failure,
+            };
+            if failure.error.code == Code::CHANGED {
+                // No part of it is worth anything any more.
+                break Err(self.settle_failure(failure, key).await);
+            }
+            if let Err(error) = self.again(failure, &mut retry, key, Some(part.number)).await {
+                break Err(error);
+            }
+        };
+        if let Some(closing) = upload.finish(part, result) {
+            self.close(upload, closing).await;
+        }
+        gauge.slot.end();
+    }
+
+    async fn try_part(&mut self, upload: &Upload, part: Part, gauge: Gauge<'_>) -> Result<StoredPart, Failure> {
+        let context = Arc::clone(&self.context);
+        let (source, sink) = self.live_instances().await?;
+        transfer::put_part(source, sink, upload, part, &context.terms, gauge).await
+    }
+
+    async fn close(&mut self, upload: &Upload, closing: Closing) {
+        let (error, folder) = match closing {
+            // A commit begun now would take the time that the abort has.
+            Closing::Commit(finished) if self.context.is_stopped() => (stopped(), finished.folder),
+            Closing::Commit(finished) => match self.commit(upload, &finished).await {
+                Ok(moved) => {
+                    if let Some(folder) = &finished.folder {
+                        folder.touch();
+                    }
+                    return self.context.moved(&upload.object, &moved, upload.attempt);
+                }
+                Err(error) => (error, finished.folder),
+            },
+            Closing::Abort { error, folder } => (error, folder),
+        };
+        self.abort(upload).await;
+        self.start_over(upload, error, folder).await;
+    }
+
+    async fn commit(&mut self, upload: &Upload, finished: &Finished) -> Result<Moved, Error> {
+        let context = Arc::clone(&self.context);
+        let key = &upload.object.key;
+        let mut retry = Retry::new(context.policy, 0);
+        loop {
+            let committed = match self.live_instances().await {
+                Ok((_, sink)) => transfer::commit(sink, upload, finished, &context.terms).await,
+                Err(failure) => Err(failure),
+            };
+            let failure = match committed {
+                Ok(moved) => return Ok(moved),
+                Err(failure) => failure,
+            };
+            if is_stale(&failure.error) {
+                return Err(self.settle_failure(failure, key).await);
+            }
+            self.again(failure, &mut retry, key, None).await?;
+        }
+    }
+
+    /// Puts the object back into the queue where its parts were stored but weren't the object, or
+    /// reports it.
+    async fn start_over(&mut self, upload: &Upload, error: Error, folder: Option<Arc<Folder>>) {
+        let object = &upload.object;
+        let mut retry = Retry::new(self.context.policy, upload.attempt - 1);
+        let gave_up = if is_stale(&error) {
+            self.again(error.into(), &mut retry, &object.key, None).await
+        } else {
+            Err(error)
+        };
+        match gave_up {
+            Ok(()) => self.context.queue.push_again(Listed {
+                object: object.clone(),
+                folder,
+                attempts: upload.attempt,
+            }),
+            Err(error) if self.context.terms.replace == Replace::Never && error.code == Code::ALREADY_EXISTS => {
+                self.context.expect_instead(object, 0);
+                self.context.skipped(object, SkipReason::Exists);
+            }
+            Err(error) => self.give_up(object, error, upload.attempt),
+        }
+    }
+
+    /// After a stop: ends the uploads of which no part is in flight.
+    pub(super) async fn end_uploads(&mut self) {
+        while let Some(upload) = self.context.queue.take_upload() {
+            self.end_upload(&upload).await;
+        }
+    }
+
+    async fn end_upload(&mut self, upload: &Upload) {
+        if let Some(closing) = upload.fail(stopped()) {
+            self.close(upload, closing).await;
+        }
+    }
+
+    /// Drops what the sink holds of an upload; what's left of it where that fails is the sink's to
+    /// clean up later.
+    async fn abort(&mut self, upload: &Upload) {
+        let limit = self.cleaning_limit();
+        let aborting = async { self.instances().await?.1.abort(&upload.token).await };
+        match timeout(limit, aborting).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                if error.instance_lost {
+                    self.sink = None;
+                }
+                tracing::warn!(%error, "an upload can't be aborted");
+            }
+            Err(_) => {
+                self.sink = None;
+                tracing::warn!(key = %upload.object.key, "an upload wasn't aborted in time");
+            }
+        }
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(Code::CANCELLED, "write-part", "the run was stopped")
+}

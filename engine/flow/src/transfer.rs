@@ -1,0 +1,202 @@
+//! One object, or one part of one, from a source's instance to a sink's: read, pump, verify.
+//! Tries once; whether to try again is the worker's decision.
+
+mod carry;
+mod upload;
+mod verify;
+
+pub(crate) use self::carry::{GRACE, settle};
+pub(crate) use self::upload::{Closing, Finished, Upload};
+pub use self::verify::Grade;
+use crate::{
+    body::{Chunks, body},
+    error::{Code, Error},
+    hash::Hasher,
+    meter::{Meter, Slot},
+    object::{Capabilities, Checksums, Kind, Object, Range},
+    pump::Order,
+    rules::Verify,
+    sink::{Part, Receipt, Replace, Sink},
+    source::{Form, Source},
+    sync::{Cancel, Stopped},
+    tunnel::Tunnel,
+    transfer::carry::carry,
+};
+
+/// What's the same for all transfers of a run.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) tunnel: Tunnel,
+    pub(crate) stop: Cancel,
+    pub(crate) verify: Verify,
+    pub(crate) replace: Replace,
+    pub(crate) sink: Capabilities,
+    pub(crate) takes_extents: bool,
+}
+
+/// Where a worker's bytes are counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Gauge<'a> {
+    pub(crate) meter: &'a Meter,
+    pub(crate) slot: &'a Slot,
+}
+
+/// An object is whole at the sink.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    pub(crate) bytes: u64,
+    /// None for what has no bytes: directories and symlinks.
+    pub(crate) grade: Option<Grade>,
+}
+
+/// A part is stored.
+#[derive(Debug)]
+pub(crate) struct StoredPart {
+    pub(crate) receipt: Receipt,
+    pub(crate) checksums: Checksums,
+}
+
+/// A transfer that failed, and the instances that it took with it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) source_lost: bool,
+    pub(crate) sink_lost: bool,
+    /// Something is visible at the sink under the object's key that isn't the object.
+    pub(crate) left_corrupt: bool,
+}
+
+/// Moves an object with one `put`.
+pub(crate) async fn put<So: Source, Si: Sink>(
+    source: &mut So,
+    sink: &mut Si,
+    object: &Object,
+    terms: &Terms,
+    gauge: Gauge<'_>,
+) -> Result<Moved, Failure> {
+    if object.kind != Kind::File {
+        return put_empty(sink, object, terms.replace, terms).await;
+    }
+    let version = object.version.as_deref();
+    let reading = terms.stop.or(source.read(&object.key, Range { offset: 0, length: None }, version)).await?;
+    let reading = reading.map_err(Failure::source)?;
+    verify::unchanged(object, &reading.object)?;
+    let hasher = Hasher::new(verify::whole_algorithms(terms.verify, object, &terms.sink));
+    let order = terms.order(object.size, &hasher, gauge);
+    let (writer, reader) = body();
+    let putting = sink.put(object, reader, terms.replace);
+    let agrees = |ours: &_| verify::source_agrees(object, ours);
+    let (pumped, stored) = carry(reading.data, writer, hasher, &order, agrees, putting, &terms.stop).await?;
+    let grade = verify::stored(object, pumped.bytes, &pumped.checksums, &stored, terms.verify);
+    let grade = grade.map_err(Failure::unverified)?;
+    Ok(Moved { bytes: pumped.bytes, grade })
+}
+
+/// Puts what has no bytes: a directory or a symlink.
+pub(crate) async fn put_empty<Si: Sink>(
+    sink: &mut Si,
+    object: &Object,
+    replace: Replace,
+    terms: &Terms,
+) -> Result<Moved, Failure> {
+    let (writer, reader) = body();
+    writer.finish(Ok(Checksums::new()));
+    let stored = settle(&terms.stop, None, sink.put(object, reader, replace)).await;
+    let stored = stored.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
+    let grade = verify::stored(object, 0, &Checksums::new(), &stored, terms.verify)?;
+    Ok(Moved { bytes: 0, grade })
+}
+
+/// Moves one part of an upload.
+pub(crate) async fn put_part<So: Source, Si: Sink>(
+    source: &mut So,
+    sink: &mut Si,
+    upload: &Upload,
+    part: Part,
+    terms: &Terms,
+    gauge: Gauge<'_>,
+) -> Result<StoredPart, Failure> {
+    let object = &upload.object;
+    let range = Range { offset: part.offset, length: Some(part.length) };
+    let reading = terms.stop.or(source.read(&object.key, range, object.version.as_deref())).await?;
+    let reading = reading.map_err(Failure::source)?;
+    verify::unchanged(object, &reading.object)?;
+    let hasher = Hasher::new(verify::part_algorithm(terms.verify, &terms.sink));
+    let order = terms.order(Some(part.length), &hasher, gauge);
+    let (writer, reader) = body();
+    let chunks: Chunks = reader.chunks;
+    let writing = sink.write_part(&upload.token, part, chunks);
+    // What the source knows is about the whole object.
+    let agrees = |_: &_| Ok(());
+    let (pumped, receipt) = carry(reading.data, writer, hasher, &order, agrees, writing, &terms.stop).await?;
+    if receipt.part != part.number {
+        let message = format!("the sink sent a receipt for part {} instead of {}", receipt.part, part.number);
+        return Err(Error::new(Code::PROTOCOL, "write-part", message).into());
+    }
+    Ok(StoredPart { receipt, checksums: pumped.checksums })
+}
+
+/// Makes an upload visible, all parts of which are stored.
+pub(crate) async fn commit<Si: Sink>(
+    sink: &mut Si,
+    upload: &Upload,
+    finished: &Finished,
+    terms: &Terms,
+) -> Result<Moved, Failure> {
+    let bytes = upload.object.size.unwrap_or(0);
+    let ours = verify::combined(finished.parts.iter().map(|(part, stored)| (&stored.checksums, part.length)));
+    let mut object = upload.object.clone();
+    object.checksums.clone_from(&ours);
+    let receipts: Vec<_> = finished.parts.iter().map(|(_, stored)| stored.receipt.clone()).collect();
+    let committing = sink.commit(&upload.token, &object, &receipts, terms.replace);
+    let stored = settle(&terms.stop, None, committing).await;
+    let stored = stored.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
+    let grade = verify::stored(&object, bytes, &ours, &stored, terms.verify).map_err(Failure::unverified)?;
+    Ok(Moved { bytes, grade })
+}
+
+// === impl Terms ===
+
+impl Terms {
+    fn order<'a>(&'a self, announced: Option<u64>, hasher: &Hasher, gauge: Gauge<'a>) -> Order<'a> {
+        let form = if hasher.is_idle() && self.takes_extents { Form::Any } else { Form::Bytes };
+        gauge.slot.restart();
+        Order { tunnel: &self.tunnel, announced, form, meter: gauge.meter, slot: gauge.slot }
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(crate) fn source(error: Error) -> Self {
+        Self { source_lost: error.instance_lost, ..error.into() }
+    }
+
+    pub(crate) fn sink(error: Error) -> Self {
+        Self { sink_lost: error.instance_lost, ..error.into() }
+    }
+
+    /// What the sink says it stored isn't what was sent.
+    fn unverified(error: Error) -> Self {
+        Self { left_corrupt: error.code == Code::CHECKSUM_MISMATCH, ..error.into() }
+    }
+
+    /// A call was dropped half-way: its instance can't take another.
+    pub(crate) fn abandoned() -> Self {
+        let error = Error::new(Code::CANCELLED, "read", "the run was stopped");
+        Self { source_lost: true, sink_lost: true, ..error.into() }
+    }
+}
+
+/// A failure that takes no instance with it.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, source_lost: false, sink_lost: false, left_corrupt: false }
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(_: Stopped) -> Self {
+        Self::abandoned()
+    }
+}

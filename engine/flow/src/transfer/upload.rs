@@ -1,0 +1,203 @@
+//! An upload in parts that several workers write at the same time: who writes what, and who ends it.
+//! Touches no store.
+//!
+//! ## open => (committed | aborted)
+//! It's open while parts are handed out or in flight. Whoever returns the last part in flight closes
+//! it: committing it if every part is stored, aborting it if one has failed for good.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex},
+};
+
+use super::StoredPart;
+use crate::{
+    error::Error,
+    listing::Folder,
+    object::Object,
+    rules::{ByteSize, MAX_PARTS},
+    sink::Part,
+    sync::lock,
+};
+
+/// Part sizes that grew are a multiple of this many bytes, for stores that like round ones.
+const PART_SIZE_STEP: u64 = 1024 * 1024;
+
+/// An upload that was begun.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) object: Object,
+    pub(crate) token: String,
+    /// Attempts at the whole object, the one under way included.
+    pub(crate) attempt: u32,
+    part_size: u64,
+    parts: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// How many parts were handed out.
+    claimed: u32,
+    in_flight: u32,
+    stored: Vec<Option<StoredPart>>,
+    failed: Option<Error>,
+    folder: Option<Arc<Folder>>,
+    closed: bool,
+}
+
+/// An upload all parts of which are stored, in order.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) parts: Vec<(Part, StoredPart)>,
+    pub(crate) folder: Option<Arc<Folder>>,
+}
+
+/// What whoever gets it has to do.
+#[derive(Debug)]
+pub(crate) enum Closing {
+    Commit(Finished),
+    Abort { error: Error, folder: Option<Arc<Folder>> },
+}
+
+// === impl Upload ===
+
+impl Upload {
+    pub(crate) fn new(
+        object: Object,
+        token: String,
+        attempt: u32,
+        part_size: ByteSize,
+        folder: Option<Arc<Folder>>,
+    ) -> Self {
+        let size = object.size.unwrap_or(0);
+        let part_size = grown(part_size, size);
+        // `grown` keeps it within MAX_PARTS.
+        let parts = u32::try_from(size.div_ceil(part_size)).unwrap_or(MAX_PARTS);
+        let stored = (0..parts).map(|_| None).collect();
+        let state = State { claimed: 0, in_flight: 0, stored, failed: None, folder, closed: false };
+        Self { object, token, attempt, part_size, parts, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    /// The next part to write; none if all were handed out or the upload has failed.
+    pub(crate) fn claim(&self) -> Option<Part> {
+        let mut state = lock(&self.state);
+        if state.failed.is_some() || state.claimed == self.parts {
+            return None;
+        }
+        state.claimed += 1;
+        state.in_flight += 1;
+        Some(self.part(state.claimed))
+    }
+
+    /// Whether [`Upload::claim`] will have another part.
+    pub(crate) fn has_more(&self) -> bool {
+        let state = lock(&self.state);
+        state.failed.is_none() && state.claimed < self.parts
+    }
+
+    /// Returns a part that was claimed.
+    pub(crate) fn finish(&self, part: Part, result: Result<StoredPart, Error>) -> Option<Closing> {
+        let mut state = lock(&self.state);
+        state.in_flight -= 1;
+        match result {
+            Ok(stored) => {
+                if let Some(place) = state.stored.get_mut(part.number as usize - 1) {
+                    *place = Some(stored);
+                }
+            }
+            Err(error) => {
+                state.failed.get_or_insert(error);
+            }
+        }
+        self.close(&mut state)
+    }
+
+    /// Fails the upload while no part of it is being returned.
+    pub(crate) fn fail(&self, error: Error) -> Option<Closing> {
+        let mut state = lock(&self.state);
+        state.failed.get_or_insert(error);
+        self.close(&mut state)
+    }
+
+    fn close(&self, state: &mut State) -> Option<Closing> {
+        if state.closed || state.in_flight > 0 {
+            return None;
+        }
+        if let Some(error) = &state.failed {
+            let error = error.clone();
+            state.closed = true;
+            return Some(Closing::Abort { error, folder: state.folder.take() });
+        }
+        if state.claimed < self.parts {
+            return None;
+        }
+        state.closed = true;
+        let stored = mem::take(&mut state.stored);
+        let parts = (1..).zip(stored).filter_map(|(number, stored)| Some((self.part(number), stored?))).collect();
+        Some(Closing::Commit(Finished { parts, folder: state.folder.take() }))
+    }
+
+    fn part(&self, number: u32) -> Part {
+        let offset = u64::from(number - 1) * self.part_size;
+        let rest = self.object.size.unwrap_or(0) - offset;
+        Part { number, offset, length: rest.min(self.part_size) }
+    }
+}
+
+/// The part size that makes do with [`MAX_PARTS`].
+fn grown(part_size: ByteSize, size: u64) -> u64 {
+    let least = size.div_ceil(u64::from(MAX_PARTS));
+    if least > part_size.0 { least.next_multiple_of(PART_SIZE_STEP) } else { part_size.0.max(1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Checksums, Key, Kind};
+
+    fn upload(size: u64, part_size: u64) -> Upload {
+        let object = Object {
+            key: Key::parse("a").expect("a key"),
+            kind: Kind::File,
+            size: Some(size),
+            modified: None,
+            version: None,
+            checksums: Checksums::new(),
+            attributes: Default::default(),
+        };
+        Upload::new(object, "token".into(), 1, ByteSize(part_size), None)
+    }
+
+    #[test]
+    fn parts_cover_the_object_exactly() {
+        for (size, part_size) in [(1, 1), (10, 3), (9, 3), (1 << 40, 16 << 20), (u64::from(u32::MAX) * 70_000, 5)] {
+            let upload = upload(size, part_size);
+            let (mut offset, mut count) = (0, 0);
+            while let Some(part) = upload.claim() {
+                assert_eq!((part.offset, part.number), (offset, count + 1));
+                assert!(part.length > 0);
+                offset += part.length;
+                count += 1;
+            }
+            assert_eq!(offset, size);
+            assert!(count <= MAX_PARTS);
+        }
+    }
+
+    #[test]
+    fn the_last_in_flight_closes_and_only_once() {
+        let upload = upload(10, 4);
+        let parts: Vec<_> = std::iter::from_fn(|| upload.claim()).collect();
+        let failed = Error::new(crate::error::Code::NO_SPACE, "write-part", "full");
+        assert!(upload.finish(parts[1], Err(failed.clone())).is_none());
+        assert!(upload.fail(failed.clone()).is_none());
+        assert!(upload.finish(parts[0], Err(failed.clone())).is_none());
+        assert!(matches!(upload.finish(parts[2], Err(failed.clone())), Some(Closing::Abort { .. })));
+        assert!(upload.fail(failed).is_none());
+    }
+}

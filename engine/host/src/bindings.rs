@@ -1,0 +1,14 @@
+//! The contract as wasmtime sees it, generated from `wit/`. Nothing else lives here.
+#![allow(missing_docs, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "storage",
+    imports: {
+        "culvert:connector/posix.checksum": async | store | trappable,
+        "culvert:connector/posix.list-directory": store | trappable,
+        default: trappable,
+    },
+    exports: { default: async | store },
+    with: { "wasi": wasmtime_wasi::p3::bindings },
+});

@@ -1,0 +1,139 @@
+//! One end of a pipeline: a connector with its grants, limits and configuration, from which workers
+//! open their instances. The configuration holds secrets and never shows.
+
+use std::fmt;
+
+use culvert_flow::{
+    error::{Code, Error},
+    object::Capabilities,
+    sink::OpenSink,
+    source::OpenSource,
+};
+
+use crate::{
+    bindings::exports::culvert::connector::connector::Role, convert, grants::Grants, instance::Instance,
+    limits::Limits, loader::Connector, sink::HostSink, source::HostSource,
+};
+
+/// The source end of a pipeline.
+#[derive(Debug)]
+pub struct SourceEndpoint(Endpoint);
+
+/// The sink end of a pipeline.
+#[derive(Debug)]
+pub struct SinkEndpoint(Endpoint);
+
+/// What both ends need.
+pub struct Endpoint {
+    pub connector: Connector,
+    pub grants: Grants,
+    pub limits: Limits,
+    /// The endpoint's table as JSON, already checked against the connector's schema.
+    pub config: String,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    async fn open(&self, role: Role) -> Result<Instance, Error> {
+        let refused = |reason: String| Error::new(Code::INVALID_CONFIG, "open", reason);
+        let instance = self.connector.start(&self.grants, &self.limits).await.map_err(refused)?;
+        let config = self.config.clone();
+        let configured = instance.call("open", async move |accessor, exports| {
+            exports.connector.call_configure(accessor, role, config).await
+        });
+        configured.await?.map_err(|error| convert::error(error, "open"))?;
+        Ok(instance)
+    }
+
+    async fn check(&self, role: Role) -> Result<(), Error> {
+        let instance = self.open(role).await?;
+        let checked = instance.call("check", async |accessor, exports| exports.connector.call_check(accessor).await);
+        checked.await?.map_err(|error| convert::error(error, "check"))
+    }
+}
+
+/// Everything but the configuration.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Endpoint")
+            .field("connector", &self.connector.description().name)
+            .field("grants", &self.grants)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl SourceEndpoint ===
+
+impl SourceEndpoint {
+    /// # Errors
+    /// The connector can't be a source.
+    pub fn new(endpoint: Endpoint) -> Result<Self, Error> {
+        if endpoint.connector.description().source_schema.is_none() {
+            let name = &endpoint.connector.description().name;
+            return Err(Error::new(Code::UNSUPPORTED, "open", format!("the connector {name} can't be a source")));
+        }
+        Ok(Self(endpoint))
+    }
+
+    /// Reaches the store and proves the permissions that a source needs. Needs a `LocalSet`.
+    ///
+    /// # Errors
+    /// What's missing.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.0.check(Role::Source).await
+    }
+}
+
+impl OpenSource for SourceEndpoint {
+    type Source = HostSource;
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.0.connector.description().capabilities
+    }
+
+    async fn open_source(&self) -> Result<HostSource, Error> {
+        Ok(HostSource::new(self.0.open(Role::Source).await?))
+    }
+}
+
+// === impl SinkEndpoint ===
+
+impl SinkEndpoint {
+    /// # Errors
+    /// The connector can't be a sink.
+    pub fn new(endpoint: Endpoint) -> Result<Self, Error> {
+        if endpoint.connector.description().sink_schema.is_none() {
+            let name = &endpoint.connector.description().name;
+            return Err(Error::new(Code::UNSUPPORTED, "open", format!("the connector {name} can't be a sink")));
+        }
+        Ok(Self(endpoint))
+    }
+
+    /// Reaches the store and proves the permissions that a sink needs. Needs a `LocalSet`.
+    ///
+    /// # Errors
+    /// What's missing.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.0.check(Role::Sink).await
+    }
+}
+
+impl OpenSink for SinkEndpoint {
+    type Sink = HostSink;
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.0.connector.description().capabilities
+    }
+
+    /// A feed can always turn an extent into bytes; only a file makes more of it.
+    fn takes_extents(&self) -> bool {
+        self.0.grants.folder.is_some()
+    }
+
+    async fn open_sink(&self) -> Result<HostSink, Error> {
+        Ok(HostSink::new(self.0.open(Role::Sink).await?))
+    }
+}

@@ -1,0 +1,99 @@
+//! What a connector may reach: exactly what its pipeline names. Without a grant a connector has no
+//! file, no network, no environment and no clock.
+
+use std::path::PathBuf;
+
+/// The rights of one connector instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// One folder and what is below it.
+    pub folder: Option<FolderGrant>,
+}
+
+/// A folder that a connector sees as `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderGrant {
+    pub path: PathBuf,
+    /// Sources only read.
+    pub writable: bool,
+}
+
+/// An import and the grant that covers it.
+struct Rule {
+    prefix: &'static str,
+    needs: Need,
+}
+
+#[derive(PartialEq)]
+enum Need {
+    /// Harmless: with an empty context there is nothing behind it.
+    Nothing,
+    Folder,
+}
+
+/// What Rust's and Python's standard libraries import whether they use it or not (WASI 0.2, with an
+/// empty context behind it), and what the contract offers.
+const RULES: [Rule; 8] = [
+    Rule { prefix: "wasi:filesystem/types@0.3", needs: Need::Folder },
+    Rule { prefix: "wasi:filesystem/preopens@0.3", needs: Need::Folder },
+    Rule { prefix: "culvert:connector/posix@0.1", needs: Need::Folder },
+    Rule { prefix: "culvert:connector/types@0.1", needs: Need::Nothing },
+    Rule { prefix: "wasi:filesystem/", needs: Need::Nothing },
+    Rule { prefix: "wasi:io/", needs: Need::Nothing },
+    Rule { prefix: "wasi:cli/", needs: Need::Nothing },
+    Rule { prefix: "wasi:random/", needs: Need::Nothing },
+];
+
+/// Time stands still for a connector, so the clocks tell it nothing.
+const CLOCKS: &str = "wasi:clocks/";
+
+// === impl Grants ===
+
+impl Grants {
+    /// Every kind of grant there is: what it doesn't cover, no pipeline can.
+    pub(crate) fn everything() -> Self {
+        Self { folder: Some(FolderGrant { path: "/".into(), writable: true }) }
+    }
+
+    /// Why a component with these imports can't run under these grants; none if it can.
+    pub fn refusal<'a>(&self, imports: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        let uncovered: Vec<&str> = imports.into_iter().filter(|import| !self.covers(import)).collect();
+        if uncovered.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "the connector imports {}, which nothing in its pipeline grants; a connector may import wasi:filesystem \
+             and culvert:connector/posix where its table names a folder",
+            uncovered.join(", ")
+        ))
+    }
+
+    fn covers(&self, import: &str) -> bool {
+        if import.starts_with(CLOCKS) {
+            return true;
+        }
+        match RULES.iter().find(|rule| import.starts_with(rule.prefix)) {
+            Some(rule) => rule.needs == Need::Nothing || self.folder.is_some(),
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_grant_covers_files_and_nothing_else() {
+        let none = Grants::default();
+        let folder = Grants { folder: Some(FolderGrant { path: "/x".into(), writable: false }) };
+        for import in ["wasi:filesystem/types@0.3.0", "culvert:connector/posix@0.1.0"] {
+            assert!(none.refusal([import]).is_some_and(|sentence| sentence.contains(import)));
+            assert_eq!(folder.refusal([import]), None);
+        }
+        for import in ["wasi:sockets/types@0.3.0", "wasi:sockets/tcp@0.2.6", "wasi:http/client@0.3.0", "evil:own/api"] {
+            assert!(folder.refusal([import]).is_some_and(|sentence| sentence.contains(import)));
+        }
+        assert_eq!(none.refusal(["wasi:cli/environment@0.2.6", "wasi:io/streams@0.2.6"]), None);
+    }
+}

@@ -1,0 +1,243 @@
+//! A component's bytes to a connector that can be opened: compiled, described, its imports held
+//! against the grants. Knows nothing about what it moves.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use culvert_flow::object::Capabilities;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::task::LocalSet;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::{
+    bindings::{
+        culvert::connector::posix,
+        exports::culvert::connector::{connector, sink, source},
+    },
+    files,
+    grants::Grants,
+    instance::Instance,
+    limits::Limits,
+    posix::Posix,
+    runtime::Runtime,
+    state::State,
+};
+
+/// Largest component in bytes; a Python connector with its interpreter is some 40 MiB.
+const MAX_COMPONENT_BYTES: u64 = 256 << 20;
+/// Largest JSON Schema in bytes.
+const MAX_SCHEMA_BYTES: usize = 256 * 1024;
+/// Longest that `describe` may take; it touches nothing.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A compiled connector. Cheap to clone.
+#[derive(Clone)]
+pub struct Connector {
+    inner: Arc<Loaded>,
+}
+
+struct Loaded {
+    engine: wasmtime::Engine,
+    pre: InstancePre<State>,
+    indices: Indices,
+    imports: Vec<String>,
+    digest: String,
+    description: Description,
+}
+
+/// What a connector says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Description {
+    pub name: String,
+    pub version: String,
+    /// JSON Schema of its `[source]` table; none if it can't be a source.
+    pub source_schema: Option<Value>,
+    /// JSON Schema of its `[sink]` table; none if it can't be a sink.
+    pub sink_schema: Option<Value>,
+    pub capabilities: Capabilities,
+}
+
+/// A component can't be used as a connector.
+#[derive(Debug, thiserror::Error)]
+#[error("connector {name}: {reason}")]
+pub struct LoadError {
+    pub name: String,
+    pub reason: String,
+}
+
+/// What a component exports, found once.
+struct Indices {
+    connector: connector::GuestIndices,
+    source: Option<source::GuestIndices>,
+    sink: Option<sink::GuestIndices>,
+}
+
+/// The exports of one running instance.
+pub(crate) struct Exports {
+    pub(crate) connector: connector::Guest,
+    pub(crate) source: Option<source::Guest>,
+    pub(crate) sink: Option<sink::Guest>,
+}
+
+// === impl Connector ===
+
+impl Connector {
+    /// Reads and compiles a `.wasm` file.
+    ///
+    /// # Errors
+    /// The file can't be read or isn't a connector.
+    pub fn load_file(runtime: &Runtime, path: &Path) -> Result<Self, LoadError> {
+        let name = path.display().to_string();
+        let failed = |reason: String| LoadError { name: name.clone(), reason };
+        let size = std::fs::metadata(path).map_err(|error| failed(format!("can't read the file: {error}")))?.len();
+        if size > MAX_COMPONENT_BYTES {
+            return Err(failed(format!("the file has {size} bytes; at most {MAX_COMPONENT_BYTES} are taken")));
+        }
+        let bytes = std::fs::read(path).map_err(|error| failed(format!("can't read the file: {error}")))?;
+        Self::load(runtime, &name, &bytes)
+    }
+
+    /// Compiles a component, or takes it from the cache, and asks what it is.
+    ///
+    /// # Errors
+    /// The bytes aren't a component of this contract, or it fails to describe itself.
+    pub fn load(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Self, LoadError> {
+        let failed = |reason: String| LoadError { name: name.to_owned(), reason };
+        let wasm = |error: wasmtime::Error| failed(format!("not a connector of this contract: {error:#}"));
+        let engine = runtime.engine();
+        let component = Component::new(engine, bytes).map_err(wasm)?;
+        let imports: Vec<String> =
+            component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+        if let Some(refusal) = Grants::everything().refusal(imports.iter().map(String::as_str)) {
+            return Err(failed(refusal));
+        }
+        let pre = linker(engine).map_err(wasm)?.instantiate_pre(&component).map_err(wasm)?;
+        let indices = Indices {
+            connector: connector::GuestIndices::new(&pre).map_err(wasm)?,
+            source: source::GuestIndices::new(&pre).ok(),
+            sink: sink::GuestIndices::new(&pre).ok(),
+        };
+        let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let engine = engine.clone();
+        let mut loaded = Loaded { engine, pre, indices, imports, digest, description: Description::default() };
+        loaded.description = loaded.describe().map_err(failed)?;
+        Ok(Self { inner: Arc::new(loaded) })
+    }
+
+    pub fn description(&self) -> &Description {
+        &self.inner.description
+    }
+
+    /// The interfaces that it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.inner.imports
+    }
+
+    /// SHA-256 of the component, in hex.
+    pub fn digest(&self) -> &str {
+        &self.inner.digest
+    }
+
+    /// Starts an instance on the current thread's `LocalSet`.
+    pub(crate) async fn start(&self, grants: &Grants, limits: &Limits) -> Result<Instance, String> {
+        self.inner.start(grants, limits).await
+    }
+}
+
+// === impl Loaded ===
+
+impl Loaded {
+    async fn start(&self, grants: &Grants, limits: &Limits) -> Result<Instance, String> {
+        if let Some(refusal) = grants.refusal(self.imports.iter().map(String::as_str)) {
+            return Err(refusal);
+        }
+        let mut store = State::store(&self.engine, grants, limits).map_err(|error| match &grants.folder {
+            Some(folder) => format!("can't open the folder {}: {error}", folder.path.display()),
+            None => error.to_string(),
+        })?;
+        let trapped = |error: wasmtime::Error| format!("the connector can't be started: {}", error.root_cause());
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(trapped)?;
+        let load = |indices: &Indices, store: &mut wasmtime::Store<State>| -> wasmtime::Result<Exports> {
+            Ok(Exports {
+                connector: indices.connector.load(&mut *store, &instance)?,
+                source: indices.source.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                sink: indices.sink.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+            })
+        };
+        let exports = load(&self.indices, &mut store).map_err(trapped)?;
+        Ok(Instance::start(store, exports, limits.clone()))
+    }
+
+    /// Asks an instance without grants what it is, on a runtime of its own.
+    fn describe(&self) -> Result<Description, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| format!("can't start a runtime: {error}"))?;
+        let limits = Limits { compute_timeout: DESCRIBE_TIMEOUT, call_timeout: DESCRIBE_TIMEOUT, ..Limits::default() };
+        let asked = LocalSet::new().block_on(&runtime, async {
+            // Nothing is granted, so nothing that it imports leads anywhere.
+            let mut store = State::store(&self.engine, &Grants::default(), &limits).map_err(|e| e.to_string())?;
+            let instance = self.pre.instantiate_async(&mut store).await.map_err(|e| e.root_cause().to_string())?;
+            let connector = self.indices.connector.load(&mut store, &instance).map_err(|e| e.to_string())?;
+            let exports = Exports { connector, source: None, sink: None };
+            let instance = Instance::start(store, exports, limits.clone());
+            instance
+                .call("describe", async |accessor, exports| exports.connector.call_describe(accessor).await)
+                .await
+                .map_err(|error| error.to_string())
+        })?;
+        self.checked(asked)
+    }
+
+    fn checked(&self, asked: connector::Description) -> Result<Description, String> {
+        let word = |text: &str| {
+            (1..=64).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if !word(&asked.name) {
+            return Err("its name isn't of the form [a-z0-9-]{1,64}".to_owned());
+        }
+        if asked.version.is_empty() || asked.version.len() > 64 || asked.version.chars().any(char::is_control) {
+            return Err("its version isn't a short printable text".to_owned());
+        }
+        if asked.capabilities.len() > 64 || asked.capabilities.iter().any(|capability| capability.len() > 64) {
+            return Err("it has more than 64 capabilities, or one of more than 64 bytes".to_owned());
+        }
+        let source_schema = schema(&asked.source_schema, "source", self.indices.source.is_some())?;
+        let sink_schema = schema(&asked.sink_schema, "sink", self.indices.sink.is_some())?;
+        let capabilities = Capabilities::new(asked.capabilities);
+        Ok(Description { name: asked.name, version: asked.version, source_schema, sink_schema, capabilities })
+    }
+}
+
+/// A schema as the connector gave it; it must have one for what it exports and none otherwise.
+fn schema(text: &str, role: &str, exported: bool) -> Result<Option<Value>, String> {
+    if text.is_empty() == exported {
+        return Err(format!("it exports the interface {role} and gives no {role}-schema, or the other way round"));
+    }
+    if text.len() > MAX_SCHEMA_BYTES {
+        return Err(format!("its {role}-schema has more than {MAX_SCHEMA_BYTES} bytes"));
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(Some(value)),
+        Ok(_) => Err(format!("its {role}-schema isn't a JSON object")),
+        Err(error) => Err(format!("its {role}-schema isn't JSON: {error}")),
+    }
+}
+
+/// WASI 0.2 for the guests' standard libraries, 0.3 for the contract, and the host's own functions.
+/// Sockets and HTTP aren't linked at all.
+fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(true);
+    files::replace_streams(&mut linker)?;
+    linker.allow_shadowing(false);
+    posix::add_to_linker::<State, Posix>(&mut linker, |state| state)?;
+    Ok(linker)
+}

@@ -1,0 +1,172 @@
+//! `flow::Sink` over a connector: chunks go in as a stream that the host takes back when the guest
+//! passes it on to a file. Checks what the guest answers; decides nothing.
+
+use std::sync::Arc;
+
+use culvert_flow::{
+    body::{BodyReader, Chunks},
+    error::{Code, Error},
+    object::{Key, Object},
+    sink::{Part, Receipt, Replace, Sink},
+};
+use wasmtime::component::{Accessor, FutureReader, StreamReader};
+
+use crate::{
+    bindings::{culvert::connector::types as wit, exports::culvert::connector::sink as wit_sink},
+    convert,
+    files::Feed,
+    instance::Instance,
+    loader::Exports,
+    progress::Progress,
+    state::State,
+};
+
+/// Longest upload token in bytes.
+const MAX_UPLOAD_BYTES: usize = 4096;
+/// Longest receipt in bytes.
+const MAX_RECEIPT_BYTES: usize = 1024;
+
+/// One instance of a sink connector.
+pub struct HostSink {
+    instance: Instance,
+}
+
+// === impl HostSink ===
+
+impl HostSink {
+    pub(crate) fn new(instance: Instance) -> Self {
+        Self { instance }
+    }
+
+    /// One call of the sink interface; with `fed`, of one that takes a body.
+    async fn call<R: 'static>(
+        &self,
+        operation: &'static str,
+        key: Option<&Key>,
+        fed: Option<&Progress>,
+        call: impl AsyncFnOnce(&Accessor<State>, &wit_sink::Guest) -> wasmtime::Result<Result<R, wit::Error>> + 'static,
+    ) -> Result<R, Error> {
+        let call = async move |accessor: &Accessor<State>, exports: &Exports| match &exports.sink {
+            Some(sink) => call(accessor, sink).await,
+            None => Err(wasmtime::Error::msg("the connector isn't a sink")),
+        };
+        let called = match fed {
+            Some(progress) => self.instance.call_fed(operation, progress, call).await,
+            None => self.instance.call(operation, call).await,
+        };
+        let keyed = |error: Error| match key {
+            Some(key) => error.with_key(key),
+            None => error,
+        };
+        called.map_err(keyed)?.map_err(|error| keyed(convert::error(error, operation)))
+    }
+
+    fn answered(object: &Object, stored: wit::Object, operation: &'static str) -> Result<Object, Error> {
+        let stored = convert::object(stored, operation).map_err(|error| error.with_key(&object.key))?;
+        if stored.key == object.key {
+            return Ok(stored);
+        }
+        Err(Error::new(Code::PROTOCOL, operation, "the connector stored another object").with_key(&object.key))
+    }
+}
+
+impl Sink for HostSink {
+    async fn put(&mut self, object: &Object, body: BodyReader, replace: Replace) -> Result<Object, Error> {
+        let sent = convert::to_wit_object(object);
+        let BodyReader { chunks, end } = body;
+        let progress = Arc::new(Progress::default());
+        let shared = Arc::clone(&progress);
+        let stored = self.call("put", Some(&object.key), Some(&progress), async move |accessor, sink| {
+            let (data, whole) = accessor.with(|mut access| {
+                let progress = Arc::clone(&shared);
+                let whole = async move {
+                    let mut waiting = std::pin::pin!(end.whole());
+                    let whole = std::future::poll_fn(|context| progress.watch(waiting.as_mut().poll(context))).await;
+                    wasmtime::error::Ok(match whole {
+                        Ok(checksums) => Ok(convert::to_wit_checksums(&checksums)),
+                        Err(error) => Err(convert::to_wit_error(&error)),
+                    })
+                };
+                let data = StreamReader::new(&mut access, Feed::new(chunks, shared))?;
+                wasmtime::error::Ok((data, FutureReader::new(&mut access, whole)?))
+            })?;
+            sink.call_put(accessor, sent, data, whole, to_wit_replace(replace)).await
+        });
+        Self::answered(object, stored.await?, "put")
+    }
+
+    async fn begin(&mut self, object: &Object) -> Result<String, Error> {
+        let sent = convert::to_wit_object(object);
+        let begun = self
+            .call("begin", Some(&object.key), None, async move |accessor, sink| sink.call_begin(accessor, sent).await);
+        let upload = begun.await?;
+        if upload.len() > MAX_UPLOAD_BYTES {
+            let message = format!("the upload token has more than {MAX_UPLOAD_BYTES} bytes");
+            return Err(Error::new(Code::PROTOCOL, "begin", message).with_key(&object.key));
+        }
+        Ok(upload)
+    }
+
+    async fn write_part(&mut self, upload: &str, part: Part, chunks: Chunks) -> Result<Receipt, Error> {
+        let upload = upload.to_owned();
+        let sent = wit_sink::Part { number: part.number, offset: part.offset, length: part.length };
+        let progress = Arc::new(Progress::default());
+        let shared = Arc::clone(&progress);
+        let written = self.call("write-part", None, Some(&progress), async move |accessor, sink| {
+            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, shared)))?;
+            sink.call_write_part(accessor, upload, sent, data).await
+        });
+        let receipt = written.await?;
+        if receipt.part != part.number || receipt.token.len() > MAX_RECEIPT_BYTES {
+            let message = "the receipt is for another part, or too long";
+            return Err(Error::new(Code::PROTOCOL, "write-part", message));
+        }
+        Ok(Receipt { part: receipt.part, token: receipt.token })
+    }
+
+    async fn commit(
+        &mut self,
+        upload: &str,
+        object: &Object,
+        receipts: &[Receipt],
+        replace: Replace,
+    ) -> Result<Object, Error> {
+        let (upload, sent) = (upload.to_owned(), convert::to_wit_object(object));
+        let receipts = receipts
+            .iter()
+            .map(|receipt| wit_sink::Receipt { part: receipt.part, token: receipt.token.clone() })
+            .collect();
+        let committed = self.call("commit", Some(&object.key), None, async move |accessor, sink| {
+            sink.call_commit(accessor, upload, sent, receipts, to_wit_replace(replace)).await
+        });
+        Self::answered(object, committed.await?, "commit")
+    }
+
+    async fn abort(&mut self, upload: &str) -> Result<(), Error> {
+        let upload = upload.to_owned();
+        let aborted =
+            self.call("abort", None, None, async move |accessor, sink| sink.call_abort(accessor, upload).await);
+        aborted.await
+    }
+
+    async fn stat(&mut self, key: &Key) -> Result<Object, Error> {
+        let asked = key.as_str().to_owned();
+        let found =
+            self.call("stat", Some(key), None, async move |accessor, sink| sink.call_stat(accessor, asked).await);
+        convert::object(found.await?, "stat").map_err(|error| error.with_key(key))
+    }
+
+    async fn delete(&mut self, key: &Key) -> Result<(), Error> {
+        let asked = key.as_str().to_owned();
+        let deleted =
+            self.call("delete", Some(key), None, async move |accessor, sink| sink.call_delete(accessor, asked).await);
+        deleted.await
+    }
+}
+
+fn to_wit_replace(replace: Replace) -> wit_sink::Replace {
+    match replace {
+        Replace::Always => wit_sink::Replace::Always,
+        Replace::Never => wit_sink::Replace::Never,
+    }
+}

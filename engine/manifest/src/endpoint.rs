@@ -1,0 +1,225 @@
+//! One end of a pipeline: its connector and that connector's own table, kept with its places until
+//! the connector's schema is known. Starts no connector.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use serde_json::{Map, Number, Value as Json};
+
+use crate::{
+    conformity,
+    document::Document,
+    problem::{Invalid, Problems},
+    schema,
+    secret::REDACTED,
+    tree::{Node, Value, join},
+};
+
+/// `[source]` or `[sink]`.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The name of a built-in, or the path of a `.wasm` file.
+    pub connector: String,
+    pub role: Role,
+    pub(crate) table: Node,
+    pub(crate) document: Arc<Document>,
+}
+
+/// Which end it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Objects are read.
+    Source,
+    /// Objects are written.
+    Sink,
+}
+
+/// An endpoint's table as its connector takes it, secrets in clear: prints nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Config(Json);
+
+/// What a connector may reach, because its pipeline's author wrote it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// An absolute path. A relative one counts from this process's working directory.
+    Folder(PathBuf),
+    /// A URL without user, password, path or query: `https://example.com:8443`.
+    Endpoint(String),
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    pub(crate) fn new(connector: String, role: Role, table: Node, document: Arc<Document>) -> Self {
+        Self { connector, role, table, document }
+    }
+
+    /// Checks the table against the JSON Schema (draft 2020-12) that the connector's `describe` gave
+    /// for this role, and returns it as JSON. Text that came from a variable or a file becomes a
+    /// number or a boolean where the schema asks for one.
+    ///
+    /// # Errors
+    /// Every place where the table isn't what the schema asks for, or where a granted folder is
+    /// empty; or that the schema itself is broken. Values appear only where the schema knows the
+    /// property and doesn't call it secret.
+    pub fn check(&self, schema: &Json) -> Result<Config, Problems> {
+        let mut problems = Problems::default();
+        let path = self.role.as_str();
+        let config = self.json(&self.table, path, schema, Some(schema), &mut problems);
+        conformity::check(self, schema, &config, &mut problems);
+        let mut empty = Vec::new();
+        walk(&self.table, path, schema, schema, &mut |node, path, is_secret, grant| {
+            if grant == "folder" && text(node).is_some_and(str::is_empty) {
+                empty.push(self.empty_folder(node, path, is_secret));
+            }
+        });
+        empty.into_iter().for_each(|problem| problems.push(problem));
+        problems.into_result().map(|()| Config(config))
+    }
+
+    /// What the table grants to the connector: its properties that the schema marks with `x-grant`.
+    pub fn grants(&self, schema: &Json) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        walk(&self.table, self.role.as_str(), schema, schema, &mut |node, _, _, grant| match (grant, text(node)) {
+            // An empty path has been refused; without a working directory nothing relative opens.
+            ("folder", Some(path)) => {
+                grants.push(Grant::Folder(std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))));
+            }
+            ("endpoint", Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+            _ => {}
+        });
+        grants
+    }
+
+    fn json(&self, node: &Node, path: &str, root: &Json, schema: Option<&Json>, problems: &mut Problems) -> Json {
+        match &node.value {
+            Value::Text(text) | Value::Time(text) => Json::String(text.clone()),
+            Value::Secret(secret) => converted(secret.expose(), root, schema),
+            Value::Integer(number) => Json::from(*number),
+            Value::Boolean(value) => Json::Bool(*value),
+            Value::Float(number) => Number::from_f64(*number).map_or_else(
+                || {
+                    let place = node.key_place(path, &self.document);
+                    let invalid = Invalid::new("the number isn't finite", "write a finite one");
+                    problems.push(self.document.problem(place, invalid));
+                    Json::Null
+                },
+                Json::Number,
+            ),
+            Value::List(items) => {
+                let schema = schema.and_then(|schema| schema::items(root, schema));
+                let items = items.iter().enumerate();
+                Json::Array(
+                    items
+                        .map(|(index, item)| self.json(item, &format!("{path}[{index}]"), root, schema, problems))
+                        .collect(),
+                )
+            }
+            Value::Table(entries) => {
+                let json = entries.iter().map(|(name, entry)| {
+                    let schema = schema.and_then(|schema| schema::property(root, schema, name));
+                    (name.clone(), self.json(entry, &join(path, name), root, schema, problems))
+                });
+                Json::Object(json.collect::<Map<_, _>>())
+            }
+            Value::Broken => Json::Null,
+        }
+    }
+
+    fn empty_folder(&self, node: &Node, path: &str, is_secret: bool) -> crate::Problem {
+        let place =
+            if is_secret { node.key_place(path, &self.document) } else { node.value_place(path, &self.document) };
+        self.document.problem(place, Invalid::new("the folder's path is empty", "write the path of a folder, or \".\""))
+    }
+}
+
+/// Shows the places of no value: any text may be secret until the schema says otherwise.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut endpoint = formatter.debug_struct("Endpoint");
+        endpoint.field("connector", &self.connector).field("role", &self.role);
+        if let Value::Table(entries) = &self.table.value {
+            endpoint.field("keys", &entries.keys().collect::<Vec<_>>());
+        }
+        endpoint.finish_non_exhaustive()
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    /// The word of the contract, and the name of the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Sink => "sink",
+        }
+    }
+}
+
+// === impl Config ===
+
+impl Config {
+    /// The JSON object itself: for the connector, never for a message.
+    pub fn expose(&self) -> &Json {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(REDACTED)
+    }
+}
+
+/// Calls `found` with every property that has an `x-grant`, its path, whether it may be secret, and
+/// what is granted. The table has few levels: the tree was limited when it was read.
+fn walk(node: &Node, path: &str, root: &Json, schema: &Json, found: &mut impl FnMut(&Node, &str, bool, &str)) {
+    if let Some(Json::String(grant)) = schema::keyword(root, schema, "x-grant") {
+        found(node, path, schema::may_be_secret(root, schema), grant);
+    }
+    match &node.value {
+        Value::Table(entries) => {
+            for (name, entry) in entries {
+                if let Some(schema) = schema::property(root, schema, name) {
+                    walk(entry, &join(path, name), root, schema, found);
+                }
+            }
+        }
+        Value::List(list) => {
+            if let Some(schema) = schema::items(root, schema) {
+                for (index, item) in list.iter().enumerate() {
+                    walk(item, &format!("{path}[{index}]"), root, schema, found);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn text(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Text(text) => Some(text),
+        Value::Secret(secret) => Some(secret.expose()),
+        _ => None,
+    }
+}
+
+/// A variable's or file's text as the type that the schema asks for; as it is where it isn't one.
+fn converted(text: &str, root: &Json, schema: Option<&Json>) -> Json {
+    let asked = schema.and_then(|schema| schema::keyword(root, schema, "type")?.as_str());
+    let converted = match asked {
+        Some("integer") => text.trim().parse().ok().map(|number: i64| Json::from(number)),
+        Some("number") => text.trim().parse().ok().and_then(Number::from_f64).map(Json::Number),
+        Some("boolean") => text.trim().parse().ok().map(Json::Bool),
+        _ => None,
+    };
+    converted.unwrap_or_else(|| Json::String(text.to_owned()))
+}
+
+/// Scheme, host and port of a URL, as far as it's one.
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
+}

@@ -1,0 +1,50 @@
+//! `engine.toml`: the tunnels that pipelines name. Holds no pipeline and no connector.
+
+use std::{collections::BTreeMap, path::Path};
+
+use culvert_flow::rules::Limits;
+
+use crate::{
+    document::{Context, Document},
+    environment::Environment,
+    keys::TUNNELS,
+    kind::Kind,
+    pipeline::tunnel_limits,
+    problem::{Invalid, Problems},
+    section::Section,
+    tree::{self, Value, join},
+};
+
+/// What `engine.toml` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineFile {
+    /// Name to limits, from `[tunnels.<name>]`; names as in [`crate::TunnelRef::Named`].
+    pub tunnels: BTreeMap<String, Limits>,
+}
+
+/// Reads `engine.toml`. `path` is only shown in problems.
+///
+/// # Errors
+/// Everything that is wrong with the text, in the order of its lines. A text that isn't TOML yields
+/// only that.
+pub fn parse_engine(path: &Path, text: &str, environment: &dyn Environment) -> Result<EngineFile, Problems> {
+    let mut context = Context::new(Document::new(path, text), environment);
+    let mut file = EngineFile::default();
+    if let Some(entries) = tree::read(&mut context) {
+        // The name of a section without keys of its own: `tunnels` is all that the file may have.
+        let mut root = Section::root(entries, TUNNELS, &[TUNNELS], &mut context);
+        if let Some(node) = root.take(TUNNELS) {
+            let tunnels = Section::open_with_own_keys(node, TUNNELS, TUNNELS, &mut context).rest();
+            for (name, node) in tunnels {
+                let path = join(TUNNELS, &name);
+                if let Err(invalid) = Kind::Name.word(&Value::Text(name.clone())) {
+                    let place = node.key_place(&path, &context.document);
+                    context
+                        .report(place, Invalid { message: format!("of the tunnel, {}", invalid.message), ..invalid });
+                }
+                file.tunnels.insert(name, tunnel_limits(node, &path, &mut context));
+            }
+        }
+    }
+    context.problems.into_result().map(|()| file)
+}

@@ -1,0 +1,279 @@
+//! What a value of a key may be: how it's read, and what is said if it can't be. Knows no key.
+
+use std::time::{Duration, SystemTime};
+
+use culvert_flow::rules::{ByteRate, ByteSize};
+use globset::{Glob, GlobBuilder};
+use jiff::Timestamp;
+
+use crate::{
+    problem::{Invalid, quoted},
+    tree::Value,
+    units,
+};
+
+/// Longest name of a pipeline or a tunnel, in bytes: it becomes the name of a file.
+pub(crate) const MAX_NAME_BYTES: usize = 64;
+
+/// Longest text in bytes: Linux's `PATH_MAX`.
+pub(crate) const MAX_TEXT_BYTES: usize = 4096;
+
+/// Longest glob in bytes; longer ones are lists in disguise.
+const MAX_GLOB_BYTES: usize = 1024;
+
+/// Most globs of one list: each is matched against each object.
+pub(crate) const MAX_GLOBS: usize = 1000;
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Name,
+    Text,
+    Choice(&'static [&'static str]),
+    Globs,
+    Time,
+    /// In bytes.
+    Size {
+        min: u64,
+        max: u64,
+    },
+    Rate,
+    Count {
+        min: u64,
+        max: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// In milliseconds.
+    Duration {
+        min: u64,
+        max: u64,
+    },
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// Its form and range, for the reference.
+    pub(crate) fn form(self) -> String {
+        match self {
+            Self::Name => format!("name, `[a-z0-9-]`, at most {MAX_NAME_BYTES}"),
+            Self::Text => "text".to_owned(),
+            Self::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+            Self::Globs => "list of globs".to_owned(),
+            Self::Time => "time (RFC 3339) or age".to_owned(),
+            Self::Size { min: 0, .. } => "size".to_owned(),
+            Self::Size { min, max } => format!("size, {} to {}", size(min), size(max)),
+            Self::Rate => "rate, at least 1 B/s".to_owned(),
+            Self::Count { min, max, .. } => format!("whole number, {min} to {max}"),
+            Self::Duration { min, max } => format!("duration, {} to {}", duration(min), duration(max)),
+        }
+    }
+
+    /// The unit of what is kept, for the reference.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::Size { .. } => "bytes",
+            Self::Rate => "bytes per second",
+            Self::Duration { .. } => "ms, s, m, h, d",
+            Self::Count { unit, .. } => unit,
+            Self::Name | Self::Text | Self::Choice(_) | Self::Globs | Self::Time => "-",
+        }
+    }
+
+    /// The value that a default stands for.
+    pub(crate) fn default_value(self, text: &str) -> Value {
+        match text.parse() {
+            Ok(number) if matches!(self, Self::Count { .. }) => Value::Integer(number),
+            _ => Value::Text(text.to_owned()),
+        }
+    }
+
+    /// What to write instead of a value of the wrong type.
+    pub(crate) fn fix(self) -> String {
+        match self {
+            Self::Name => "write a name in quotes, as in \"nas-to-oss\"".to_owned(),
+            Self::Text => "write a text in quotes".to_owned(),
+            Self::Choice(words) => format!("write {}", either(words)),
+            Self::Globs => "write a list of globs, as in [\"**/*.tif\"]".to_owned(),
+            Self::Time => "write a time as in \"2024-01-01T00:00:00Z\" or an age as in \"30d\"".to_owned(),
+            Self::Size { .. } => "write a size with its unit in quotes, as in \"16 MiB\"".to_owned(),
+            Self::Rate => "write a rate with its unit in quotes, as in \"80 MiB/s\"".to_owned(),
+            Self::Count { min, max, .. } => format!("write a whole number from {min} to {max}, without quotes"),
+            Self::Duration { .. } => "write a duration with its unit in quotes, as in \"30s\"".to_owned(),
+        }
+    }
+
+    /// The text of a value; its type is wrong if there is none.
+    fn text(self, value: &Value) -> Result<&str, Invalid> {
+        match (self, value) {
+            (_, Value::Text(text)) => Ok(text),
+            (_, Value::Secret(secret)) => Ok(secret.expose()),
+            (Self::Size { .. }, Value::Integer(number)) => {
+                let fix =
+                    format!("write \"{number} MB\" (10^6), \"{number} MiB\" (2^20) or another such unit in quotes");
+                Err(Invalid::new("a bare number has no unit", fix))
+            }
+            (Self::Rate, Value::Integer(number)) => {
+                let fix = format!("write \"{number} MB/s\" (10^6) or \"{number} MiB/s\" (2^20) in quotes");
+                Err(Invalid::new("a bare number has no unit", fix))
+            }
+            (Self::Duration { .. }, Value::Integer(number)) => Err(Invalid::new(
+                "a bare number has no unit",
+                format!("write \"{number}s\" (seconds) or another unit in quotes"),
+            )),
+            (_, other) => Err(self.wrong_type(other)),
+        }
+    }
+
+    /// A name or a text.
+    pub(crate) fn word(self, value: &Value) -> Result<String, Invalid> {
+        let text = self.text(value)?;
+        let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        match self {
+            _ if text.is_empty() => Err(Invalid::new("it's empty", self.fix())),
+            Self::Name if text.len() > MAX_NAME_BYTES => {
+                Err(Invalid::new("the name is too long", format!("write at most {MAX_NAME_BYTES} characters")))
+            }
+            Self::Name if !text.bytes().all(named) => {
+                let fix = "use lower-case letters a to z, digits and \"-\" only";
+                Err(Invalid::new("the name has a character that names can't have", fix))
+            }
+            _ if text.len() > MAX_TEXT_BYTES => {
+                Err(Invalid::new("the text is too long", format!("write at most {MAX_TEXT_BYTES} bytes")))
+            }
+            _ if text.contains(char::is_control) => {
+                Err(Invalid::new("the text has a control character", "leave it out"))
+            }
+            _ => Ok(text.to_owned()),
+        }
+    }
+
+    /// One of the words of a choice, by its index.
+    pub(crate) fn choice(self, value: &Value) -> Result<usize, Invalid> {
+        let text = self.text(value)?;
+        let Self::Choice(words) = self else { return Err(self.wrong_type(value)) };
+        let found = words.iter().position(|word| *word == text);
+        found.ok_or_else(|| Invalid::new("unknown word", self.fix()))
+    }
+
+    pub(crate) fn count(self, value: &Value) -> Result<u64, Invalid> {
+        let Self::Count { min, max, .. } = self else { return Err(self.wrong_type(value)) };
+        let number = match value {
+            Value::Integer(number) => *number,
+            Value::Secret(secret) => secret.expose().trim().parse().map_err(|_| self.wrong_type(value))?,
+            other => return Err(self.wrong_type(other)),
+        };
+        let number = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
+        number.ok_or_else(|| Invalid::new("the number is out of range", format!("write a number from {min} to {max}")))
+    }
+
+    pub(crate) fn rate(self, value: &Value) -> Result<ByteRate, Invalid> {
+        units::parse_rate(self.text(value)?)
+    }
+
+    pub(crate) fn size(self, value: &Value) -> Result<ByteSize, Invalid> {
+        let found = units::parse_size(self.text(value)?)?;
+        let Self::Size { min, max } = self else { return Err(self.wrong_type(value)) };
+        if (min..=max).contains(&found.0) {
+            return Ok(found);
+        }
+        Err(Invalid::new("the size is out of range", format!("write a size from {} to {}", size(min), size(max))))
+    }
+
+    pub(crate) fn duration(self, value: &Value) -> Result<Duration, Invalid> {
+        let found = units::parse_duration(self.text(value)?)?;
+        let Self::Duration { min, max } = self else { return Err(self.wrong_type(value)) };
+        if (Duration::from_millis(min)..=Duration::from_millis(max)).contains(&found) {
+            return Ok(found);
+        }
+        let fix = format!("write a duration from {} to {}", duration(min), duration(max));
+        Err(Invalid::new("the duration is out of range", fix))
+    }
+
+    /// A time, or the time that lies an age before `now`.
+    pub(crate) fn time(self, value: &Value, now: SystemTime) -> Result<SystemTime, Invalid> {
+        let text = match value {
+            Value::Time(text) => text,
+            other => self.text(other)?,
+        };
+        if let Ok(age) = units::parse_duration(text) {
+            return now.checked_sub(age).ok_or_else(|| Invalid::new("the age is too large", "write a smaller one"));
+        }
+        // jiff also takes a time zone in brackets, which RFC 3339 doesn't have.
+        if let Ok(time) = text.parse::<Timestamp>().map(SystemTime::from)
+            && !text.contains('[')
+        {
+            return Ok(time);
+        }
+        let is_date = text.parse::<jiff::civil::DateTime>().is_ok();
+        let message = if is_date { "the time has no offset from UTC" } else { "this is neither a time nor an age" };
+        Err(Invalid::new(message, self.fix()))
+    }
+
+    /// One glob of a list.
+    pub(crate) fn glob(value: &Value) -> Result<Glob, Invalid> {
+        let text = Self::Text.text(value)?;
+        let inner = text.trim_start_matches("./").trim_matches('/');
+        if text.is_empty() {
+            return Err(Invalid::new("the glob is empty", "write \"**\" for everything, or leave it out"));
+        }
+        if text.len() > MAX_GLOB_BYTES {
+            return Err(Invalid::new("the glob is too long", format!("write at most {MAX_GLOB_BYTES} bytes")));
+        }
+        if text.starts_with('/') || text.starts_with("./") {
+            let message = "no key starts like this, so the glob matches nothing";
+            return Err(Invalid::new(message, format!("write {}, from the root of the source", quoted(inner))));
+        }
+        if text.ends_with('/') {
+            let message = "no key ends with a slash, so the glob matches nothing";
+            return Err(Invalid::new(message, format!("write {} for all below it", quoted(&format!("{inner}/**")))));
+        }
+        GlobBuilder::new(text).literal_separator(true).build().map_err(|error| {
+            let message = format!("not a glob: {}", error.kind());
+            Invalid::new(message, "write it as in \"**/*.tif\", with a backslash before * ? [ ] { } meant literally")
+        })
+    }
+
+    fn wrong_type(self, value: &Value) -> Invalid {
+        let expected = match self {
+            Self::Name => "a name",
+            Self::Text => "a text",
+            Self::Choice(_) => "one of a few words",
+            Self::Globs => "a list of texts",
+            Self::Time => "a time",
+            Self::Size { .. } => "a size",
+            Self::Rate => "a rate",
+            Self::Count { .. } => "a whole number",
+            Self::Duration { .. } => "a duration",
+        };
+        Invalid::new(format!("expected {expected}, found {}", value.type_name()), self.fix())
+    }
+
+    /// The problem of a list that isn't one.
+    pub(crate) fn not_a_list(self, value: &Value) -> Invalid {
+        match value {
+            Value::Text(text) => {
+                Invalid::new("expected a list of texts, found a text", format!("write [{}]", quoted(text)))
+            }
+            other => self.wrong_type(other),
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    units::format_size(ByteSize(bytes))
+}
+
+fn duration(millis: u64) -> String {
+    units::format_duration(Duration::from_millis(millis))
+}
+
+/// `"a", "b" or "c"`.
+pub(crate) fn either(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

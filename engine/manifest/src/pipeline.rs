@@ -1,0 +1,235 @@
+//! A pipeline file as a value that can't be invalid. Opens nothing that the pipeline names: whether
+//! a connector exists and takes its table is asked later, through [`Endpoint::check`].
+
+use std::{num::NonZero, path::Path, time::Duration};
+
+use culvert_flow::rules::{ByteSize, Limits, Overwrite, RequestRate, Selection, Transfer, Verify};
+
+use crate::{
+    document::{Context, Document, Place},
+    endpoint::{Endpoint, Role},
+    environment::Environment,
+    keys::{LIMITS, ROOT, SECTIONS, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
+    kind::Kind,
+    problem::{Invalid, Problems},
+    reference,
+    section::{self, Section, missing},
+    tree::{self, Node, Value},
+};
+
+/// What a pipeline file says.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// `[a-z0-9-]`, 1 to 64 bytes.
+    pub name: String,
+    pub tunnel: TunnelRef,
+    pub source: Endpoint,
+    pub sink: Endpoint,
+    /// Everything, by default.
+    pub selection: Selection,
+    /// By default: `if-different`, `checksum`, 8 workers, parts of 16 MiB, 5 attempts, 30 s.
+    pub transfer: Transfer,
+    pub limits: ConnectorLimits,
+}
+
+/// The tunnel that everything of a pipeline goes through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TunnelRef {
+    /// Defined in `engine.toml`; `[a-z0-9-]`, 1 to 64 bytes.
+    Named(String),
+    /// The pipeline's own.
+    Inline(Limits),
+}
+
+/// What one instance of a connector may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectorLimits {
+    /// Most memory of an instance: 256 MiB by default, 16 MiB to 4 GiB.
+    pub memory: ByteSize,
+    /// Longest it may compute without returning to the engine: 10 s by default.
+    pub compute_timeout: Duration,
+    /// Longest a call may take to answer: 60 s by default.
+    pub call_timeout: Duration,
+    /// Longest without a byte or an entry though one was asked for: 60 s by default.
+    pub idle_timeout: Duration,
+    /// Longest that listing the source may take in all: 24 h by default.
+    pub listing_timeout: Duration,
+}
+
+/// Reads a pipeline file. `path` is only shown in problems; `environment` gives the values of
+/// `{ env = "..." }` and `{ file = "..." }` and the time that ages count back from.
+///
+/// # Errors
+/// Everything that is wrong with the text, in the order of its lines. A text that isn't TOML yields
+/// only that.
+pub fn parse(path: &Path, text: &str, environment: &dyn Environment) -> Result<Pipeline, Problems> {
+    let mut context = Context::new(Document::new(path, text), environment);
+    let pipeline = tree::read(&mut context).and_then(|entries| {
+        let mut root = Section::root(entries, ROOT, &SECTIONS, &mut context);
+        pipeline(&mut root, &mut context)
+    });
+    context.problems.into_result()?;
+    pipeline.ok_or_else(Problems::default)
+}
+
+fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
+    let name = name(root, context);
+    let tunnel = tunnel(root, context);
+    let source = endpoint(root, Role::Source, context);
+    let sink = endpoint(root, Role::Sink, context);
+    let selection = selection(section(root, SELECT, context), context);
+    let transfer = transfer(section(root, TRANSFER, context), context);
+    let limits = limits(section(root, LIMITS, context), context);
+    Some(Pipeline {
+        name: name?,
+        tunnel: tunnel?,
+        source: source?,
+        sink: sink?,
+        selection,
+        transfer: transfer?,
+        limits: limits?,
+    })
+}
+
+fn section(root: &mut Section, name: &'static str, context: &mut Context<'_>) -> Section {
+    match root.take(name) {
+        Some(node) => Section::open(node, name, name, context),
+        None => Section::absent(name),
+    }
+}
+
+fn name(root: &mut Section, context: &mut Context<'_>) -> Option<String> {
+    if !root.has("name") {
+        missing("name", "\"nas-to-oss\", for instance", None, context);
+    }
+    root.word("name", context)
+}
+
+fn tunnel(root: &mut Section, context: &mut Context<'_>) -> Option<TunnelRef> {
+    let Some(node) = root.take(TUNNEL) else {
+        let place = Place { key: TUNNEL.to_owned(), ..Place::default() };
+        let fix = "name one, as in tunnel = \"express-connect\", or write an empty [tunnel] table for no limits";
+        context.report(place, Invalid::new("the pipeline has no tunnel", fix));
+        return None;
+    };
+    let node = reference::resolve(node, TUNNEL, context);
+    if let Value::Table(_) = node.value {
+        return Some(TunnelRef::Inline(tunnel_limits(node, TUNNEL, context)));
+    }
+    if let Value::Text(_) | Value::Secret(_) = node.value {
+        return section::word(&node, Kind::Name, TUNNEL, context).map(TunnelRef::Named);
+    }
+    if !matches!(node.value, Value::Broken) {
+        let message = format!("expected a name or a table, found {}", node.value.type_name());
+        let fix = "name a tunnel, as in tunnel = \"express-connect\", or write a [tunnel] table";
+        let place = node.value_place(TUNNEL, &context.document);
+        context.report(place, Invalid::new(message, fix));
+    }
+    None
+}
+
+/// A tunnel's table, in a pipeline or in `engine.toml`.
+pub(crate) fn tunnel_limits(node: Node, path: &str, context: &mut Context<'_>) -> Limits {
+    let mut table = Section::open(node, TUNNEL, path, context);
+    let requests = table.count("max_requests_per_second", context);
+    Limits {
+        max_bandwidth: table.rate("max_bandwidth", context),
+        max_requests_per_second: requests.and_then(positive).map(RequestRate),
+    }
+}
+
+fn endpoint(root: &mut Section, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
+    let (path, name) = (role.as_str(), if role == Role::Source { SOURCE } else { SINK });
+    let Some(node) = root.take(path) else {
+        let place = Place { key: path.to_owned(), ..Place::default() };
+        let fix = format!("write [{path}] with connector = \"local\" and the connector's own keys, for instance");
+        context.report(place, Invalid::new(format!("the pipeline has no {path}"), fix));
+        return None;
+    };
+    let header = Node { value: Value::Table([].into()), ..node.clone() };
+    let is_table = matches!(node.value, Value::Table(_));
+    let mut table = Section::open_with_own_keys(node, name, path, context);
+    if !table.has("connector") && is_table {
+        missing(&format!("{path}.connector"), "\"local\", for instance", Some(&header), context);
+    }
+    let connector = table.word("connector", context);
+    let table = reference::resolve_entries(table.rest(), path, context);
+    Some(Endpoint::new(connector?, role, Node { value: Value::Table(table), ..header }, context.document.clone()))
+}
+
+fn selection(mut table: Section, context: &mut Context<'_>) -> Selection {
+    let places = ["modified_before", "max_size"].map(|name| table.place(name, context));
+    let selection = Selection {
+        include: table.globs("include", context),
+        exclude: table.globs("exclude", context),
+        modified_after: table.time("modified_after", context),
+        modified_before: table.time("modified_before", context),
+        min_size: table.size("min_size", context),
+        max_size: table.size("max_size", context),
+    };
+    let [before, max_size] = places;
+    if let (Some(after), Some(end), Some(place)) = (selection.modified_after, selection.modified_before, before)
+        && end <= after
+    {
+        let message = "it isn't later than modified_after, so nothing is selected";
+        context.report(place, Invalid::new(message, "swap the two, or leave one out"));
+    }
+    if let (Some(min), Some(max), Some(place)) = (selection.min_size, selection.max_size, max_size)
+        && max < min
+    {
+        let message = "it's smaller than min_size, so nothing is selected";
+        context.report(place, Invalid::new(message, "swap the two, or leave one out"));
+    }
+    selection
+}
+
+fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<Transfer> {
+    // In the order of the words in `keys`.
+    let overwrites = [Overwrite::Never, Overwrite::Always, Overwrite::IfNewer, Overwrite::IfDifferent];
+    let verifies = [Verify::Checksum, Verify::Size];
+    let overwrite = table.choice("overwrite", context);
+    let verify = table.choice("verify", context);
+    let workers = table.count("workers", context);
+    let part_size = table.size("part_size", context);
+    let attempts = table.count("attempts", context);
+    let max_backoff = table.duration("max_backoff", context);
+    Some(Transfer {
+        overwrite: *overwrites.get(overwrite?)?,
+        verify: *verifies.get(verify?)?,
+        workers: NonZero::new(usize::try_from(workers?).ok()?)?,
+        part_size: part_size?,
+        attempts: positive(attempts?)?,
+        max_backoff: max_backoff?,
+    })
+}
+
+fn limits(mut table: Section, context: &mut Context<'_>) -> Option<ConnectorLimits> {
+    let memory = table.size("memory", context);
+    let [compute, call, idle, listing] = ["compute_timeout", "call_timeout", "idle_timeout", "listing_timeout"]
+        .map(|name| table.duration(name, context));
+    Some(ConnectorLimits {
+        memory: memory?,
+        compute_timeout: compute?,
+        call_timeout: call?,
+        idle_timeout: idle?,
+        listing_timeout: listing?,
+    })
+}
+
+fn positive(number: u64) -> Option<NonZero<u32>> {
+    NonZero::new(u32::try_from(number).ok()?)
+}
+
+// === impl ConnectorLimits ===
+
+impl Default for ConnectorLimits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize(256 << 20),
+            compute_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+            listing_timeout: Duration::from_secs(24 * 3600),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What wit-bindgen makes of `wit/`: the shared vocabulary and imports once, then one world per
+//! exported interface, so that a connector exports exactly the interfaces it has. Holds no code of
+//! its own.
+
+/// The vocabulary, WASI and `posix`.
+pub(crate) mod imports {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-imports;
+            world vocabulary {
+                include culvert:connector/imports@0.1.0;
+                import culvert:connector/types@0.1.0;
+            }
+        ",
+        world: "culvert:sdk-imports/vocabulary",
+        generate_all,
+        generate_unused_types: true,
+        additional_derives: [PartialEq],
+    });
+}
+
+/// The interface that every connector exports.
+pub mod connector {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-connector;
+            world every-connector { export culvert:connector/connector@0.1.0; }
+        ",
+        world: "culvert:sdk-connector/every-connector",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::connector",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}
+
+/// The interface of a store that is read.
+pub mod source {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-source;
+            world every-source { export culvert:connector/source@0.1.0; }
+        ",
+        world: "culvert:sdk-source/every-source",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::source",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}
+
+/// The interface of a store that is written.
+pub mod sink {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-sink;
+            world every-sink { export culvert:connector/sink@0.1.0; }
+        ",
+        world: "culvert:sdk-sink/every-sink",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::sink",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}
