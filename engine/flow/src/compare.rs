@@ -352,7 +352,8 @@ mod tests {
         let link = |target, modified| with(TARGET, target, Object { kind: Kind::Symlink, ..file(1, modified) });
         assert_eq!(decision(&link("x", 1), &link("x", 9_000), Overwrite::IfDifferent, &["modified"]), "same");
         assert_eq!(decision(&link("x", 1), &link("y", 1), Overwrite::IfDifferent, &["modified"]), "target-differs");
-        let folder = |mode, modified| with(MODE, mode, Object { kind: Kind::Directory, size: None, ..file(0, modified) });
+        let folder =
+            |mode, modified| with(MODE, mode, Object { kind: Kind::Directory, size: None, ..file(0, modified) });
         for overwrite in [Overwrite::IfDifferent, Overwrite::IfNewer] {
             assert_eq!(decision(&folder("0755", 1), &folder("0755", 1), overwrite, &["modified"]), "same");
             assert_eq!(decision(&folder("0755", 1), &folder("0700", 1), overwrite, &["modified"]), "mode-differs");

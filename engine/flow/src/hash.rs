@@ -125,10 +125,7 @@ mod tests {
         assert_eq!(hex(&sums[&Algorithm::Crc64Xz]), "995dc9bbdf1939fa");
         assert_eq!(hex(&sums[&Algorithm::Crc64Nvme]), "ae8b14860a799888");
         assert_eq!(hex(&sums[&Algorithm::Md5]), "25f9e794323b453885f5181f1b624d0b");
-        assert_eq!(
-            hex(&sums[&Algorithm::Sha256]),
-            "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"
-        );
+        assert_eq!(hex(&sums[&Algorithm::Sha256]), "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225");
         assert_eq!(hex(&of(b"")[&Algorithm::Md5]), "d41d8cd98f00b204e9800998ecf8427e");
     }
 

@@ -2,24 +2,32 @@
 //! the traits in [`source`] and [`sink`], and time through tokio's clock, which tests pause.
 //! The way in is [`run::run`].
 
-// In the order in which the data flows.
+// The vocabulary, then groups in the order in which the data flows (rustfmt sorts within a group).
 pub mod error;
 pub mod object;
 pub mod rules;
 pub mod sync;
 
 pub mod source;
+
+pub mod compare;
 mod listing;
 mod select;
-pub mod compare;
+
 pub mod tunnel;
-pub mod hash;
-pub mod body;
+
 mod pump;
+
+pub mod hash;
+
+pub mod body;
+
 pub mod sink;
+
 mod transfer;
-mod retry;
+
 pub mod meter;
+mod retry;
 pub mod run;
 
 #[cfg(test)]

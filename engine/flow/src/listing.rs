@@ -134,7 +134,10 @@ impl<L: Listing> Walk<L> {
             _ => Ok(()),
         });
         if let Err(error) = checked {
-            return Some(Found::Unreadable { name: object.key.as_str().to_owned(), error: error.with_key(&object.key) });
+            return Some(Found::Unreadable {
+                name: object.key.as_str().to_owned(),
+                error: error.with_key(&object.key),
+            });
         }
         level.last = Some(object.key.clone());
         if !is_folder {

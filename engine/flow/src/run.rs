@@ -24,8 +24,8 @@ pub use self::{
     event::{Event, Plan, State, Summary, Tally},
     spawn::{LocalFuture, Lost, Spawn, ThreadPerWorker, Work},
 };
-pub use crate::transfer::Grade;
 use self::{lister::Lister, queue::Queue, worker::Worker};
+pub use crate::transfer::Grade;
 use crate::{
     compare::SkipReason,
     error::{Code, Error},

@@ -19,8 +19,8 @@ use crate::{
     sink::{Part, Receipt, Replace, Sink},
     source::{Form, Source},
     sync::{Cancel, Stopped},
-    tunnel::Tunnel,
     transfer::carry::carry,
+    tunnel::Tunnel,
 };
 
 /// What's the same for all transfers of a run.

@@ -15,8 +15,8 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-pub use self::bucket::{burst_bytes, chunk_bytes};
 use self::bucket::Bucket;
+pub use self::bucket::{burst_bytes, chunk_bytes};
 use crate::{body::MAX_CHUNK_BYTES, rules::Limits, sync::lock};
 
 /// Longest time for which the first in line sleeps before it looks again, so that nothing it missed

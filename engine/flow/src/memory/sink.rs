@@ -49,6 +49,8 @@ pub(crate) enum SinkFault {
     FailEarly(Error),
     /// Stores something else.
     Corrupt,
+    /// Says that it stored something else.
+    Misname,
     /// Says that it's done without having waited for the end.
     Hasty,
     /// Never ends.
@@ -171,7 +173,11 @@ impl Sink for Instance {
                 body.end.whole().await?;
             }
             sleep(sink.put_time).await;
-            sink.store("put", object, bytes, replace)
+            let mut stored = sink.store("put", object, bytes, replace)?;
+            if matches!(fault, Some(SinkFault::Misname)) {
+                stored.key = super::key("another");
+            }
+            Ok(stored)
         };
         let result = result.await;
         if result.is_err() {
@@ -217,8 +223,11 @@ impl Sink for Instance {
     ) -> Result<Object, Error> {
         let fault = self.0.next_fault("commit", object.key.as_str()).await?;
         let parts = lock(&self.0.uploads).remove(upload).ok_or_else(|| error(Code::NOT_FOUND))?;
-        assert!(receipts.iter().map(|receipt| receipt.part).eq(parts.keys().copied()), "receipts of all parts in order");
-        let mut bytes: Vec<u8> = parts.into_values().flatten().collect();
+        assert!(
+            receipts.iter().map(|receipt| receipt.part).eq(parts.keys().copied()),
+            "receipts of all parts in order"
+        );
+        let mut bytes = parts.into_values().collect::<Vec<_>>().concat();
         if matches!(fault, Some(SinkFault::Corrupt)) {
             bytes[0] ^= 1;
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    ops::Bound,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -25,7 +26,7 @@ pub(crate) struct MemorySource {
     pub(crate) capabilities: Capabilities,
     pub(crate) items: Mutex<BTreeMap<Key, (Object, Bytes)>>,
     /// Listings that aren't the tree's, by folder; each used once.
-    scripts: Mutex<HashMap<String, VecDeque<Vec<Result<Entry, Error>>>>>,
+    scripts: Mutex<HashMap<String, VecDeque<Script>>>,
     faults: Faults<SourceFault>,
     pub(crate) opened: AtomicUsize,
     /// What every `list` was asked for: folder and `after`.
@@ -35,6 +36,8 @@ pub(crate) struct MemorySource {
     /// Instances can't be opened.
     pub(crate) refuses: Option<Error>,
 }
+
+type Script = Vec<Result<Entry, Error>>;
 
 #[derive(Debug, Clone)]
 pub(crate) enum SourceFault {
@@ -102,7 +105,7 @@ impl MemorySource {
         lock(&self.items).insert(object.key.clone(), (object, bytes));
     }
 
-    pub(crate) fn script(&self, folder: &str, entries: Vec<Result<Entry, Error>>) {
+    pub(crate) fn script(&self, folder: &str, entries: Script) {
         lock(&self.scripts).entry(folder.to_owned()).or_default().push_back(entries);
     }
 
@@ -119,7 +122,9 @@ impl MemorySource {
             };
             rest.is_some_and(|rest| !rest.contains('/'))
         };
-        let wanted = items.iter().filter(|(key, _)| inside(key) && after.is_none_or(|after| *key > after));
+        let begin = if folder.is_empty() { Bound::Unbounded } else { Bound::Excluded(super::key(folder)) };
+        let below = items.range((begin, Bound::Unbounded)).take_while(|(key, _)| key.as_str().starts_with(folder));
+        let wanted = below.filter(|(key, _)| inside(key) && after.is_none_or(|after| *key > after));
         let entry = |object: &Object| match object.kind {
             Kind::Directory => Entry::Folder(object.clone()),
             _ => Entry::Object(object.clone()),

@@ -109,11 +109,7 @@ impl<So: OpenSource> Lister<So> {
     }
 
     /// The next thing found. While the source makes us wait, the workers get what there is.
-    async fn next(
-        &mut self,
-        walk: &mut WalkOf<So>,
-        source: &mut So::Source,
-    ) -> Result<Option<Found>, Interruption> {
+    async fn next(&mut self, walk: &mut WalkOf<So>, source: &mut So::Source) -> Result<Option<Found>, Interruption> {
         let mut next = pin!(walk.next(source));
         if !self.batch.is_empty() {
             let ready = poll_fn(|context| {

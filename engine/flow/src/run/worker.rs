@@ -22,7 +22,7 @@ use crate::{
     sink::{OpenSink, Replace, Sink},
     source::{OpenSource, Source},
     sync::lock,
-    transfer::{self, Failure, GRACE, Gauge, Moved, Upload, settle},
+    transfer::{self, Failure, GRACE, Gauge, Moved},
 };
 
 /// How long an abort or a deletion may take while the run goes on: what it leaves costs space, not
@@ -55,7 +55,10 @@ struct Task {
 enum Outcome {
     Moved(Moved),
     Skipped(SkipReason),
-    Planned { reason: MoveReason, overwrites: bool },
+    Planned {
+        reason: MoveReason,
+        overwrites: bool,
+    },
     /// Its parts are in the queue.
     Uploading,
 }
@@ -247,13 +250,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     /// Whether a failure may be tried again, after the pause that this takes. The error where it
     /// may not, or where the run is stopped.
-    async fn again(
-        &mut self,
-        failure: Failure,
-        retry: &mut Retry,
-        key: &Key,
-        part: Option<u32>,
-    ) -> Result<(), Error> {
+    async fn again(&mut self, failure: Failure, retry: &mut Retry, key: &Key, part: Option<u32>) -> Result<(), Error> {
         let error = self.settle_failure(failure, key).await;
         if self.context.is_stopped() {
             return Err(error);

@@ -87,11 +87,7 @@ pub(super) async fn carry<D: Data, T>(
 
 /// The future's value; none if it takes longer than `patience`, or than [`GRACE`] once the run is
 /// stopped. It's dropped where it stands then.
-pub(crate) async fn settle<T>(
-    stop: &Cancel,
-    patience: Option<Duration>,
-    future: impl Future<Output = T>,
-) -> Option<T> {
+pub(crate) async fn settle<T>(stop: &Cancel, patience: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     tokio::select! {
         biased;

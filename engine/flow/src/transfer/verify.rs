@@ -38,7 +38,10 @@ pub(super) fn whole_algorithms(verify: Verify, object: &Object, sink: &Capabilit
 /// What to compute over each part, so that the whole object's follows.
 pub(super) fn part_algorithm(verify: Verify, sink: &Capabilities) -> Option<Algorithm> {
     let reported = |algorithm: &Algorithm| sink.checksums().any(|reported| reported == *algorithm);
-    CHEAPEST_FIRST.into_iter().filter(|_| verify == Verify::Checksum).find(|each| is_combinable(*each) && reported(each))
+    CHEAPEST_FIRST
+        .into_iter()
+        .filter(|_| verify == Verify::Checksum)
+        .find(|each| is_combinable(*each) && reported(each))
 }
 
 /// The checksums of the whole from those of its parts in order, each with its length in bytes.

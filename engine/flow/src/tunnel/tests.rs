@@ -238,8 +238,8 @@ async fn first_come_first_served_also_when_some_leave() {
     for number in 0..6 {
         let (tunnel, order) = (tunnel.clone(), Rc::clone(&order));
         tasks.push(local.spawn_local(async move {
-            let mut credit = tunnel.take_bytes(KIB as usize).await;
-            credit.spend(KIB as usize);
+            let mut credit = tunnel.take_bytes(1024).await;
+            credit.spend(1024);
             order.borrow_mut().push(number);
         }));
     }
@@ -309,7 +309,7 @@ async fn limits_change_at_once_for_those_in_line_too() {
     // Where there was no limit nothing was saved up.
     tunnel.set_limits(Limits { max_bandwidth: Some(rate(KIB)), ..Limits::default() });
     let begin = Instant::now();
-    let credit = tunnel.take_bytes(KIB as usize).await;
+    let credit = tunnel.take_bytes(1024).await;
     assert_eq!(begin.elapsed(), Duration::from_secs(1));
     drop(credit);
 }

@@ -53,6 +53,7 @@ async fn faults_of_a_sink_that_go_away() {
         SinkFault::Fail(error(Code::THROTTLED)),
         SinkFault::FailEarly(error(Code::IO)),
         SinkFault::Corrupt,
+        SinkFault::Misname,
         SinkFault::Fail(trap()),
     ];
     for fault in faults {

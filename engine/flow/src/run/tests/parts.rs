@@ -23,9 +23,9 @@ async fn three_workers_write_parts_side_by_side() {
     stage.assert_identical();
     assert_eq!(stage.sink.most_parts_in_flight.load(Ordering::Relaxed), 3);
     assert_eq!(stage.sink.log(), ["commit a"]);
-    let graded = lock(&stage.events).iter().any(|event| {
-        matches!(event, Event::ObjectMoved { grade: Some(Grade::Checksum(Algorithm::Crc64Nvme)), .. })
-    });
+    let graded = lock(&stage.events)
+        .iter()
+        .any(|event| matches!(event, Event::ObjectMoved { grade: Some(Grade::Checksum(Algorithm::Crc64Nvme)), .. }));
     assert!(graded, "the checksums of the parts add up to the whole object's");
 }
 
@@ -41,7 +41,8 @@ async fn without_ranges_or_parts_an_object_goes_in_one_piece() {
 
 #[tokio::test(start_paused = true)]
 async fn a_part_is_tried_again_by_itself() {
-    let faults = [SinkFault::Fail(error(Code::TIMEOUT)), SinkFault::FailEarly(error(Code::IO)), SinkFault::Fail(trap())];
+    let faults =
+        [SinkFault::Fail(error(Code::TIMEOUT)), SinkFault::FailEarly(error(Code::IO)), SinkFault::Fail(trap())];
     for fault in faults {
         let mut stage = large();
         stage.sink.fault("write-part", "4", [fault]);

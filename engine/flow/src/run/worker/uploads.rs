@@ -5,10 +5,17 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 
-use super::*;
+use super::{Outcome, Task, Worker};
 use crate::{
-    sink::Part,
-    transfer::{Closing, Finished, StoredPart},
+    compare::SkipReason,
+    error::{Code, Error},
+    listing::Folder,
+    object::{Kind, Object},
+    retry::Retry,
+    run::queue::Listed,
+    sink::{OpenSink, Part, Replace, Sink},
+    source::OpenSource,
+    transfer::{self, Closing, Failure, Finished, Gauge, Moved, StoredPart, Upload, settle},
 };
 
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
@@ -98,7 +105,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 Ok(moved) => return Ok(moved),
                 Err(failure) => failure,
             };
-            if is_stale(&failure.error) {
+            if starts_over(&failure.error) {
                 return Err(self.settle_failure(failure, key).await);
             }
             self.again(failure, &mut retry, key, None).await?;
@@ -110,17 +117,15 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     async fn start_over(&mut self, upload: &Upload, error: Error, folder: Option<Arc<Folder>>) {
         let object = &upload.object;
         let mut retry = Retry::new(self.context.policy, upload.attempt - 1);
-        let gave_up = if is_stale(&error) {
+        let gave_up = if starts_over(&error) {
             self.again(error.into(), &mut retry, &object.key, None).await
         } else {
             Err(error)
         };
         match gave_up {
-            Ok(()) => self.context.queue.push_again(Listed {
-                object: object.clone(),
-                folder,
-                attempts: upload.attempt,
-            }),
+            Ok(()) => {
+                self.context.queue.push_again(Listed { object: object.clone(), folder, attempts: upload.attempt })
+            }
             Err(error) if self.context.terms.replace == Replace::Never && error.code == Code::ALREADY_EXISTS => {
                 self.context.expect_instead(object, 0);
                 self.context.skipped(object, SkipReason::Exists);
@@ -161,6 +166,11 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             }
         }
     }
+}
+
+/// Whether the parts may all have been stored well and still not be the object.
+fn starts_over(error: &Error) -> bool {
+    [Code::CHANGED, Code::CHECKSUM_MISMATCH].contains(&error.code)
 }
 
 fn stopped() -> Error {
