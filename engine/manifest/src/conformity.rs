@@ -157,6 +157,9 @@ fn invalid(endpoint: &Endpoint, spot: &Spot<'_>, kind: &ValidationErrorKind, ask
         ValidationErrorKind::ExclusiveMaximum { .. } => {
             Invalid::new("the number is too large", format!("write less than {limit}"))
         }
+        ValidationErrorKind::MinLength { limit: 1 } => {
+            Invalid::new("the text is empty", "write at least one character")
+        }
         ValidationErrorKind::MinLength { .. } => at_least("the text is too short", &limit, " characters", endpoint),
         ValidationErrorKind::MaxLength { .. } => {
             Invalid::new("the text is too long", format!("write at most {limit} characters"))

@@ -4,6 +4,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use crate::{
@@ -35,6 +36,8 @@ pub(crate) struct Place {
 pub(crate) struct Context<'a> {
     pub(crate) document: Arc<Document>,
     pub(crate) environment: &'a dyn Environment,
+    /// One moment for the whole file.
+    pub(crate) now: SystemTime,
     pub(crate) problems: Problems,
 }
 
@@ -80,7 +83,7 @@ impl Document {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(document: Document, environment: &'a dyn Environment) -> Self {
-        Self { document: Arc::new(document), environment, problems: Problems::default() }
+        Self { document: Arc::new(document), environment, now: environment.now(), problems: Problems::default() }
     }
 
     pub(crate) fn report(&mut self, place: Place, invalid: Invalid) {

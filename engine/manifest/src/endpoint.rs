@@ -72,6 +72,8 @@ impl Endpoint {
                 empty.push(self.empty_folder(node, path, is_secret));
             }
         });
+        // A schema that asks for a length has said the same.
+        empty.retain(|empty| problems.iter().all(|problem| problem.key != empty.key));
         empty.into_iter().for_each(|problem| problems.push(problem));
         problems.into_result().map(|()| Config(config))
     }

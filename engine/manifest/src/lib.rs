@@ -6,6 +6,7 @@
 //! crate. Only this crate reads TOML.
 
 // In the order in which a file becomes a pipeline.
+mod depth;
 mod document;
 mod environment;
 mod tree;

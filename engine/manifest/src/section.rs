@@ -166,7 +166,7 @@ impl Section {
         parse: impl Fn(Kind, &Value, SystemTime) -> Result<T, Invalid>,
     ) -> Option<T> {
         let key = keys::of(self.name).find(|key| key.name == name)?;
-        let now = context.environment.now();
+        let now = context.now;
         let Some(node) = self.take(name) else {
             return parse(key.kind, &key.kind.default_value(key.default?), now).ok();
         };

@@ -8,6 +8,7 @@ use toml::{
 };
 
 use crate::{
+    depth,
     document::{Context, Document, Place},
     keys,
     problem::{Invalid, quoted},
@@ -52,6 +53,11 @@ pub(crate) fn read(context: &mut Context<'_>) -> Option<BTreeMap<String, Node>> 
     if document.text().len() > MAX_FILE_BYTES {
         let message = format!("the file is larger than {MAX_FILE_BYTES} bytes");
         context.report(Place::default(), Invalid::new(message, "check that it's a pipeline file"));
+        return None;
+    }
+    if let Some(offset) = depth::too_deep(document.text()) {
+        let place = Place { marked: offset..offset, ..Place::default() };
+        context.report(place, too_deep());
         return None;
     }
     let (root, errors) = DeTable::parse_recoverable(document.text());
@@ -103,8 +109,7 @@ fn node(key: Range<usize>, value: &Spanned<DeValue<'_>>, path: &str, depth: usiz
     let found = match value.get_ref() {
         DeValue::Array(_) | DeValue::Table(_) if depth > MAX_DEPTH => {
             let place = Place { marked: key.clone(), ..Place::default() };
-            let message = format!("tables and lists are nested deeper than {MAX_DEPTH} levels");
-            context.report(place, Invalid::new(message, "flatten them"));
+            context.report(place, too_deep());
             Value::Broken
         }
         DeValue::String(text) => Value::Text(text.to_string()),
@@ -129,6 +134,10 @@ fn node(key: Range<usize>, value: &Spanned<DeValue<'_>>, path: &str, depth: usiz
         DeValue::Table(entries) => Value::Table(table(entries, path, depth, context)),
     };
     Node { key, span, value: found }
+}
+
+fn too_deep() -> Invalid {
+    Invalid::new(format!("tables and lists are nested deeper than {MAX_DEPTH} levels"), "flatten them")
 }
 
 fn integer(number: &DeInteger<'_>) -> Option<i64> {

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-#[path = "common.rs"]
+#[path = "common/environment.rs"]
 mod common;
 
 use std::{

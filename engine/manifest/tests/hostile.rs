@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-#[path = "common.rs"]
+#[path = "common/environment.rs"]
 mod common;
 
 use std::path::Path;
@@ -35,6 +35,8 @@ fn deep_nesting_ends_in_a_problem() {
         format!("{GOOD}[{}]", vec!["a"; 100_000].join(".")),
         // Each level is allowed by itself.
         format!("{GOOD}x = {}1{}", format!("{{{dots}=").repeat(70), "}".repeat(70)),
+        // And what the parser itself throws away.
+        format!("{GOOD}x = 1\nx = {}1{}", format!("{{{dots}=").repeat(70), "}".repeat(70)),
     ];
     for text in deep {
         assert!(read(&text).is_err());

@@ -1,6 +1,8 @@
 //! What the tests share: an environment of their own and two connectors' schemas. Touches no real
 //! variable and no file.
 
+#![allow(unreachable_pub, dead_code, reason = "each test file compiles its own copy and uses a part of it")]
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -13,22 +15,22 @@ use culvert_manifest::Environment;
 use serde_json::{Value, json};
 
 /// What must never be shown.
-pub(crate) const SECRET: &str = "s3cr3t-value";
+pub const SECRET: &str = "s3cr3t-value";
 
 /// 2026-01-01T00:00:00Z.
-pub(crate) fn now() -> SystemTime {
+pub fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)
 }
 
 /// Variables and files by name.
 #[derive(Default)]
-pub(crate) struct TestEnvironment {
-    pub(crate) variables: BTreeMap<&'static str, OsString>,
-    pub(crate) files: BTreeMap<&'static str, &'static str>,
+pub struct TestEnvironment {
+    pub variables: BTreeMap<&'static str, OsString>,
+    pub files: BTreeMap<&'static str, &'static str>,
 }
 
 impl TestEnvironment {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let variables = [("SECRET", SECRET), ("NUMBER", "12"), ("FLAG", "true"), ("CULVERT_ARCHIVE", "/srv/archive")];
         Self {
             variables: variables.map(|(name, value)| (name, value.into())).into(),
@@ -53,11 +55,14 @@ impl Environment for TestEnvironment {
 }
 
 /// The schema of a connector's table; none for a role that it hasn't.
-pub(crate) fn schema(connector: &str, role: &str) -> Option<Value> {
+pub fn schema(connector: &str, role: &str) -> Option<Value> {
     let text = json!({ "type": "string" });
     let folder = json!({ "type": "string", "x-grant": "folder", "description": "The folder." });
     let properties = match (connector, role) {
-        ("local", "source") => json!({ "path": folder, "symlinks": { "enum": ["keep", "follow"], "default": "keep" } }),
+        ("local", "source") => json!({
+            "path": { "type": "string", "minLength": 1, "x-grant": "folder" },
+            "symlinks": { "enum": ["keep", "follow"], "default": "keep" },
+        }),
         ("local", "sink") => json!({
             "path": folder,
             "fsync": { "type": "boolean", "default": true },
