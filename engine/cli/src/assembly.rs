@@ -24,8 +24,11 @@ use crate::{args::Places, connectors, exit::Failure, folders};
 pub(crate) struct Assembly {
     pub(crate) pipeline: Pipeline,
     pub(crate) tunnel: TunnelLimits,
+    /// Where this pipeline's journal and reports are.
+    pub(crate) state: PathBuf,
     source: End,
     sink: End,
+    owner: String,
 }
 
 /// One end, before anything is opened.
@@ -34,6 +37,9 @@ struct End {
     config: Config,
     folder: Option<PathBuf>,
 }
+
+/// Length of an owner's mark in hex digits.
+const OWNER_DIGITS: usize = 8;
 
 /// What is done about a sink's folder that isn't there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +79,9 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
         (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(Failure::usage(problems.render())),
     };
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
-    Ok(Assembly { pipeline, tunnel, source, sink })
+    let state = folders::pipeline(places, &pipeline.name)?;
+    let owner = owner(&state)?;
+    Ok(Assembly { pipeline, tunnel, state, source, sink, owner })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -88,6 +96,23 @@ pub(crate) fn runtime(places: &Places) -> Result<Runtime, Failure> {
 /// A number that differs from run to run.
 pub(crate) fn seed() -> u64 {
     RandomState::new().hash_one(std::process::id())
+}
+
+/// This pipeline's mark on what it leaves unfinished: drawn once, kept beside its journal.
+fn owner(state: &Path) -> Result<String, Failure> {
+    let path = state.join("owner");
+    let failed = |error: std::io::Error| Failure::could_not_go_on(format!("the state file {}: {error}", path.display()));
+    if !path.exists() {
+        // Written whole or not at all, and the first of two processes wins.
+        let mut fresh = tempfile::NamedTempFile::new_in(state).map_err(failed)?;
+        let owner = format!("{:0width$x}", seed() >> 32, width = OWNER_DIGITS);
+        std::io::Write::write_all(&mut fresh, owner.as_bytes()).map_err(failed)?;
+        match fresh.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error.error)),
+            _ => {}
+        }
+    }
+    std::fs::read_to_string(&path).map_err(failed)
 }
 
 fn find_tunnel(pipeline: &Pipeline, places: &Places) -> Result<TunnelLimits, Failure> {
@@ -196,6 +221,7 @@ impl Assembly {
             grants: Grants { folder: folder.map(|path| FolderGrant { path, writable }) },
             limits: limits(&self.pipeline.limits),
             config: end.config.expose().to_string(),
+            owner: self.owner.clone(),
         }
     }
 }

@@ -26,6 +26,16 @@ pub(crate) fn state(places: &Places) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
+/// What is kept for the pipeline of this name: journal, reports, owner.
+///
+/// # Errors
+/// The folder can't be made.
+pub(crate) fn pipeline(places: &Places, name: &str) -> Result<PathBuf, Failure> {
+    let folder = state(places)?.join("pipelines").join(name);
+    private(&folder).map_err(|error| Failure::usage(format!("the state folder {}: {error}", folder.display())))?;
+    Ok(folder)
+}
+
 /// What `engine.toml` says; nothing where there is none and none was asked for.
 ///
 /// # Errors

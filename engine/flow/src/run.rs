@@ -33,7 +33,7 @@ use crate::{
     object::{Capabilities, Key, Kind, Object},
     retry::{Jitter, Policy},
     rules::{Overwrite, Selection, Transfer},
-    sink::{OpenSink, Replace},
+    sink::{OpenSink, Replace, Sink},
     source::OpenSource,
     sync::{Cancel, lock},
     transfer::{Moved, Terms},
@@ -57,6 +57,8 @@ pub struct Job {
     pub events: Arc<dyn Fn(Event) + Send + Sync>,
     /// Stops the run within twice two seconds, cleaning up what is in flight.
     pub cancel: Cancel,
+    /// The run before this one didn't end in order: what it left at the sink is removed first.
+    pub sweep: bool,
     /// Spreads the pauses between attempts.
     pub seed: u64,
 }
@@ -110,12 +112,26 @@ pub async fn plan<So: OpenSource, Si: OpenSink>(
     }
 }
 
+/// Removes what an earlier run left. What can't be removed costs space, not truth.
+async fn sweep<Si: OpenSink>(context: Arc<Context>, sinks: Arc<Si>) {
+    let swept = async { sinks.open_sink().await?.sweep(&[]).await };
+    let swept = tokio::select! {
+        swept = swept => swept,
+        () = context.cancel.cancelled() => return,
+    };
+    match swept {
+        Ok(removed) => context.tell(Event::Swept { removed }),
+        Err(error) => tracing::warn!(%error, "what an earlier run left at the sink can't be removed"),
+    }
+}
+
 /// What lister and workers share.
 struct Context {
     selection: Selection,
     transfer: Transfer,
     policy: Policy,
     seed: u64,
+    sweep: bool,
     terms: Terms,
     source: Capabilities,
     queue: Arc<Queue>,
@@ -158,7 +174,7 @@ impl fmt::Debug for Job {
 
 impl Context {
     fn new(job: Job, tallies: Option<Mutex<Tallies>>, source: &Capabilities, sinks: &impl OpenSink) -> Self {
-        let Job { selection, transfer, tunnel, meter, events, cancel, seed } = job;
+        let Job { selection, transfer, tunnel, meter, events, cancel, sweep, seed } = job;
         let terms = Terms {
             tunnel,
             stop: Cancel::new(),
@@ -172,6 +188,7 @@ impl Context {
             selection,
             transfer,
             seed,
+            sweep,
             terms,
             source: source.clone(),
             queue: Arc::default(),
@@ -191,6 +208,11 @@ impl Context {
         sinks: &Arc<Si>,
         spawn: &impl Spawn,
     ) -> State {
+        if self.sweep {
+            let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
+            // Its own failure is told; a thread that dies is no reason not to move.
+            let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(sweep(context, sinks)))).await;
+        }
         let mut crew = Vec::with_capacity(self.transfer.workers.get() + 1);
         let (context, opener) = (Arc::clone(self), Arc::clone(sources));
         crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(Lister::new(context, opener).run()))));

@@ -81,6 +81,13 @@ pub trait Sink: 'static {
     /// Something of the upload may be left.
     async fn abort(&mut self, upload: &str) -> Result<(), Error>;
 
+    /// Removes what earlier runs of the same pipeline left unfinished, all but the uploads in `keep`,
+    /// and says how much that was.
+    ///
+    /// # Errors
+    /// Something may be left.
+    async fn sweep(&mut self, keep: &[String]) -> Result<u64, Error>;
+
     /// # Errors
     /// `not-found`, or the store can't tell.
     async fn stat(&mut self, key: &Key) -> Result<Object, Error>;

@@ -30,6 +30,8 @@ pub struct Endpoint {
     pub limits: Limits,
     /// The endpoint's table as JSON, already checked against the connector's schema.
     pub config: String,
+    /// 8 hex digits, the same for all runs of a pipeline: marks what a sink leaves unfinished.
+    pub owner: String,
 }
 
 // === impl Endpoint ===
@@ -38,9 +40,9 @@ impl Endpoint {
     async fn open(&self, role: Role) -> Result<Instance, Error> {
         let refused = |reason: String| Error::new(Code::INVALID_CONFIG, "open", reason);
         let instance = self.connector.start(&self.grants, &self.limits).await.map_err(refused)?;
-        let config = self.config.clone();
+        let (config, owner) = (self.config.clone(), self.owner.clone());
         let configured = instance.call("open", async move |accessor, exports| {
-            exports.connector.call_configure(accessor, role, config).await
+            exports.connector.call_configure(accessor, role, config, owner).await
         });
         configured.await?.map_err(|error| convert::error(error, "open"))?;
         Ok(instance)

@@ -71,6 +71,12 @@ impl HostSink {
 }
 
 impl Sink for HostSink {
+    async fn sweep(&mut self, keep: &[String]) -> Result<u64, Error> {
+        let keep = keep.to_vec();
+        let swept = self.call("sweep", None, None, async move |accessor, sink| sink.call_sweep(accessor, keep).await);
+        swept.await
+    }
+
     async fn put(&mut self, object: &Object, body: BodyReader, replace: Replace) -> Result<Object, Error> {
         let sent = convert::to_wit_object(object);
         let BodyReader { chunks, end } = body;

@@ -63,7 +63,7 @@ impl HostSource {
     }
 
     fn missing(operation: &'static str) -> wasmtime::Error {
-        wasmtime::Error::msg(format!("the connector can't {operation}: it isn't a source"))
+        wasmtime::Error::msg(format!("the connector can't {operation}: it has no interface for it"))
     }
 }
 

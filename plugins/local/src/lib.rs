@@ -1,8 +1,8 @@
 //! The connector for a folder of this machine, as source and as sink. Steers only: the bytes of
 //! files stay in the host, and everything it reaches is below the one folder that was granted.
 //!
-//! A file is written under a temporary name in its own folder, `.culvert-<16 hex digits>.part`, and
-//! renamed when it's whole. A listing leaves such names out, so a folder that is a sink today can be
+//! A file is written under a temporary name in its own folder, `.culvert-<16 hex digits>.part`, of
+//! which the first 8 are its pipeline's owner mark, and renamed when it's whole. A listing leaves such names out, so a folder that is a sink today can be
 //! a source tomorrow, whatever a run that was killed has left in it.
 
 // In the order in which the data flows.
@@ -20,7 +20,7 @@ use culvert_sdk::{
     wasi::filesystem::{preopens, types::Descriptor},
 };
 
-use crate::{sink::Sink, source::Source};
+use crate::{sink::Sink, source::Source, temporary::Names};
 
 struct Local;
 
@@ -44,14 +44,14 @@ impl connector::Guest for Local {
         }
     }
 
-    async fn configure(role: Role, config: String) -> Result<(), Error> {
+    async fn configure(role: Role, config: String, owner: String) -> Result<(), Error> {
         match role {
             Role::Source => {
                 let source = Source::new(config::source(&config)?, granted_folder()?);
                 SOURCE.with(|place| place.set(source))
             }
             Role::Sink => {
-                let sink = Sink::new(config::sink(&config)?, granted_folder()?);
+                let sink = Sink::new(config::sink(&config)?, granted_folder()?, Names::new(&owner)?);
                 SINK.with(|place| place.set(sink))
             }
         }

@@ -5,6 +5,7 @@
 mod folders;
 mod publish;
 mod put;
+mod sweep;
 mod upload;
 
 use culvert_sdk::{
@@ -74,6 +75,11 @@ impl Guest for Local {
         sink.unlink(Upload::parse(upload)?.path()).await
     }
 
+    async fn sweep(keep: Vec<String>) -> Result<u64, Error> {
+        let sink = SINK.with(Configured::get)?;
+        sink.sweep(&keep).await
+    }
+
     async fn stat(key: String) -> Result<Object, Error> {
         let sink = SINK.with(Configured::get)?;
         check_key(&key)?;
@@ -90,8 +96,8 @@ impl Guest for Local {
 // === impl Sink ===
 
 impl Sink {
-    pub(crate) fn new(config: SinkConfig, root: Descriptor) -> Self {
-        Self { config, root, names: Names::default() }
+    pub(crate) fn new(config: SinkConfig, root: Descriptor, names: Names) -> Self {
+        Self { config, root, names }
     }
 
     /// Makes a temporary file in the root and removes it.

@@ -11,13 +11,17 @@ use culvert_sdk::{
 const PREFIX: &str = ".culvert-";
 const SUFFIX: &str = ".part";
 const HEX_DIGITS: usize = 16;
+/// The first of them say whose file it is.
+const OWNER_DIGITS: usize = 8;
 
 /// Longest token in bytes, as the contract has it.
 const MAX_TOKEN_BYTES: usize = 4096;
 
 /// Makes names that no other instance, process or machine is likely to make: `seed` is random.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names {
+    /// [`OWNER_DIGITS`] lower-case hex digits.
+    owner: String,
     seed: RandomState,
     count: Cell<u64>,
 }
@@ -29,13 +33,27 @@ pub(crate) struct Upload(String);
 // === impl Names ===
 
 impl Names {
+    /// # Errors
+    /// `invalid-config` if the owner isn't one.
+    pub(crate) fn new(owner: &str) -> Result<Self, Error> {
+        if owner.len() != OWNER_DIGITS || !is_hex(owner) {
+            return Err(error::invalid_config("the engine gave an owner that isn't 8 hex digits"));
+        }
+        Ok(Self { owner: owner.to_owned(), seed: RandomState::new(), count: Cell::new(0) })
+    }
+
+    /// Whether a name, without its folder, is a temporary one of this owner.
+    pub(crate) fn is_own(&self, name: &str) -> bool {
+        is_temporary(name) && name[PREFIX.len()..].starts_with(&self.owner)
+    }
+
     /// A fresh path in the folder of `key`. The name is the same length for every key, so that an
     /// object whose own name is as long as the file system allows has one too.
     pub(crate) fn beside(&self, key: &str) -> String {
         let count = self.count.get();
         self.count.set(count.wrapping_add(1));
-        let unique = self.seed.hash_one((key, count));
-        join(folder(key), &format!("{PREFIX}{unique:016x}{SUFFIX}"))
+        let unique = self.seed.hash_one((key, count)) >> 32;
+        join(folder(key), &format!("{PREFIX}{}{unique:08x}{SUFFIX}", self.owner))
     }
 }
 
@@ -87,8 +105,12 @@ impl Upload {
 /// Whether a name, without its folder, is one that [`Names`] makes.
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).is_some_and(|unique| {
-        unique.len() == HEX_DIGITS && unique.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        unique.len() == HEX_DIGITS && is_hex(unique)
     })
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The folder of a key; empty for the root.
@@ -116,9 +138,23 @@ mod tests {
 
     use super::*;
 
+    fn names(owner: &str) -> Names {
+        Names::new(owner).expect("8 hex digits")
+    }
+
+    #[test]
+    fn an_owner_knows_its_own() {
+        let (ours, theirs) = (names("0123abcd"), names("0123abce"));
+        assert!(ours.is_own(&ours.beside("a")) && !ours.is_own(&theirs.beside("a")));
+        assert!(!ours.is_own(".culvert-0123abcd.part") && !ours.is_own("0123abcd"));
+        for owner in ["", "0123abc", "0123abcde", "0123ABCD", "../../.."] {
+            assert!(Names::new(owner).is_err(), "{owner}");
+        }
+    }
+
     #[test]
     fn a_name_lies_beside_its_key_and_is_recognised() {
-        let names = Names::default();
+        let names = names("0123abcd");
         for (key, expected) in [("a", ""), ("a/b", "a"), ("a/b/c", "a/b")] {
             let path = names.beside(key);
             assert_eq!(folder(&path), expected);
@@ -128,13 +164,13 @@ mod tests {
 
     #[test]
     fn a_name_is_short_whatever_the_key() {
-        let path = Names::default().beside(&"x".repeat(255));
+        let path = names("0123abcd").beside(&"x".repeat(255));
         assert_eq!(path.len(), PREFIX.len() + HEX_DIGITS + SUFFIX.len());
     }
 
     #[test]
     fn names_differ_within_and_between_instances() {
-        let instances = [Names::default(), Names::default()];
+        let instances = [names("0123abcd"), names("0123abcd")];
         let names: HashSet<_> = instances.iter().flat_map(|names| (0..100).map(|_| names.beside("a"))).collect();
         assert_eq!(names.len(), 200);
     }
@@ -157,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_token_comes_back_as_it_went() {
-        let path = Names::default().beside("a/b");
+        let path = names("0123abcd").beside("a/b");
         let upload = Upload::at(path).and_then(|upload| Upload::parse(upload.into_token()));
         assert!(
             upload.is_ok_and(|upload| upload.is_beside("a/c") && !upload.is_beside("c") && !upload.is_beside("a/b/c"))

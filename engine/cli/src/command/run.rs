@@ -42,7 +42,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// A job for this pipeline; its events go to `output`.
-pub(super) fn job(assembly: &Assembly, output: &Arc<Output>, cancel: Cancel) -> Job {
+pub(super) fn job(assembly: &Assembly, output: &Arc<Output>, cancel: Cancel, sweep: bool) -> Job {
     let pipeline = &assembly.pipeline;
     let output = Arc::clone(output);
     Job {
@@ -52,6 +52,7 @@ pub(super) fn job(assembly: &Assembly, output: &Arc<Output>, cancel: Cancel) -> 
         meter: Arc::clone(output.meter()),
         events: Arc::new(move |event| output.event(&event)),
         cancel,
+        sweep,
         seed: seed(),
     }
 }
@@ -68,7 +69,11 @@ async fn moved(assembly: &Assembly, json: bool) -> Result<Summary, Failure> {
     let ends = assembly.ends(MissingFolder::Make)?;
     let cancel = Cancel::new();
     let output = output(assembly, json, false);
-    let job = job(assembly, &output, cancel.clone());
+    let unfinished = assembly.state.join("unfinished");
+    let sweep = unfinished.exists();
+    let marked = |error| Failure::could_not_go_on(format!("the state file {}: {error}", unfinished.display()));
+    std::fs::write(&unfinished, b"").map_err(marked)?;
+    let job = job(assembly, &output, cancel.clone(), sweep);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::could_not_go_on)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::could_not_go_on)?;
     let mut ticks = tokio::time::interval(TICK);
@@ -82,6 +87,9 @@ async fn moved(assembly: &Assembly, json: bool) -> Result<Summary, Failure> {
             _ = terminate.recv() => stop(&cancel),
         }
     };
+    if summary.state == State::Finished {
+        std::fs::remove_file(&unfinished).map_err(marked)?;
+    }
     output.summary(&summary);
     Ok(summary)
 }

@@ -10,6 +10,7 @@ use super::Run;
 pub(super) fn event(run: &Run, event: &Event) -> Option<Value> {
     Some(match event {
         Event::RunStarted => json!({"event": "started", "run": run.id, "pipeline": run.pipeline}),
+        Event::Swept { removed } => json!({"event": "swept", "removed": removed}),
         Event::ObjectMoved { key, bytes, grade, attempts } => {
             json!({"event": "moved", "key": key.as_str(), "bytes": bytes, "verified": grade.map(grade_word), "attempts": attempts})
         }

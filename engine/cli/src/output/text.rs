@@ -13,6 +13,8 @@ use super::{Run, json::state_word};
 pub(super) fn event(run: &Run, event: &Event, objects: bool) -> Option<String> {
     match event {
         Event::RunStarted => Some(format!("run {} of {} begins", run.id, run.pipeline)),
+        Event::Swept { removed: 0 } => None,
+        Event::Swept { removed } => Some(format!("removed  {removed} temporary files that an earlier run had left")),
         Event::ObjectFailed { name, error, attempts } => {
             let (name, operation, message, code) = (printable(name), error.operation, &error.message, &error.code);
             Some(format!("failed  {name}: {operation}: {message} ({code}), {attempts} attempts"))

@@ -241,6 +241,15 @@ impl Sink for Instance {
         Ok(())
     }
 
+    async fn sweep(&mut self, keep: &[String]) -> Result<u64, Error> {
+        self.0.next_fault("sweep", "").await?;
+        let mut uploads = lock(&self.0.uploads);
+        let before = uploads.len();
+        uploads.retain(|token, _| keep.contains(token));
+        lock(&self.0.log).push("sweep".to_owned());
+        Ok((before - uploads.len()) as u64)
+    }
+
     async fn stat(&mut self, key: &Key) -> Result<Object, Error> {
         self.0.next_fault("stat", key.as_str()).await?;
         let found = lock(&self.0.objects).get(key).map(|(object, _)| object.clone());

@@ -11,6 +11,11 @@ use crate::{
 #[derive(Debug, Clone)]
 pub enum Event {
     RunStarted,
+    /// What a run that didn't end in order had left at the sink is removed.
+    Swept {
+        /// Temporary files or uploads.
+        removed: u64,
+    },
     /// An object is whole at the sink and verified.
     ObjectMoved {
         key: Key,

@@ -62,6 +62,7 @@ impl Stage {
             meter: Arc::new(Meter::new(3)),
             events: Arc::new(move |event| lock(&told).push(event)),
             cancel: Cancel::new(),
+            sweep: false,
             seed: 1,
         };
         Self { source: Arc::new(source), sink: Arc::new(sink), job, events }
@@ -101,6 +102,7 @@ impl Stage {
             Event::ListingFailed { folder, error } => {
                 Some(format!("unlisted {} {}", folder.as_ref().map_or("", Key::as_str), error.code))
             }
+            Event::Swept { removed } => Some(format!("swept {removed}")),
             Event::RunStarted | Event::Retry { .. } | Event::RunFinished(_) => None,
         };
         let mut told: Vec<_> = lock(&self.events).iter().filter_map(line).collect();

@@ -227,3 +227,17 @@ async fn each_worker_on_a_thread_of_its_own() {
         assert!(due("many/more/most") < due("many/more") && due("many/more") < due("many"), "{log:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_run_left_is_swept_before_anything_is_put() {
+    let source = MemorySource::new(&SOURCE);
+    source.file("a", 10);
+    source.file("b", 10);
+    let mut stage = Stage::new(source, MemorySink::new(&SINK));
+    lock(&stage.sink.uploads).insert("left".into(), Default::default());
+    stage.job.sweep = true;
+    let summary = stage.run().await;
+    assert_eq!((summary.moved, &summary.state), (2, &State::Finished));
+    assert_eq!(lock(&stage.sink.log).first().map(String::as_str), Some("sweep"));
+    assert!(stage.told().contains(&"swept 1".to_owned()));
+}
