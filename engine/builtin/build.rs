@@ -31,7 +31,8 @@ fn main() {
         cargo.arg("--package").arg(format!("culvert-{connector}"));
     }
     // What the outer build was told about the host says nothing about the guests.
-    let outer = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR"];
+    let outer =
+        ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR"];
     for name in outer {
         cargo.env_remove(name);
     }

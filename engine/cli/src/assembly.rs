@@ -101,7 +101,8 @@ pub(crate) fn seed() -> u64 {
 /// This pipeline's mark on what it leaves unfinished: drawn once, kept beside its journal.
 fn owner(state: &Path) -> Result<String, Failure> {
     let path = state.join("owner");
-    let failed = |error: std::io::Error| Failure::could_not_go_on(format!("the state file {}: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Failure::could_not_go_on(format!("the state file {}: {error}", path.display()));
     if !path.exists() {
         // Written whole or not at all, and the first of two processes wins.
         let mut fresh = tempfile::NamedTempFile::new_in(state).map_err(failed)?;

@@ -104,9 +104,9 @@ impl Upload {
 
 /// Whether a name, without its folder, is one that [`Names`] makes.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).is_some_and(|unique| {
-        unique.len() == HEX_DIGITS && is_hex(unique)
-    })
+    name.strip_prefix(PREFIX)
+        .and_then(|rest| rest.strip_suffix(SUFFIX))
+        .is_some_and(|unique| unique.len() == HEX_DIGITS && is_hex(unique))
 }
 
 fn is_hex(text: &str) -> bool {

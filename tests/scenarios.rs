@@ -1,0 +1,8 @@
+//! What an operator does, from one folder to another.
+
+mod commands;
+mod faults;
+mod identity;
+mod memory;
+mod overwrite;
+mod signals;

@@ -1,0 +1,99 @@
+//! The tunnel, measured from outside: what the kernel counted as written by the engine's process.
+//! That a credit is never granted above the limit is proven with exact time in `engine/flow`; here
+//! the bytes themselves are watched, with the real clock of a shared machine.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::harness::{
+    Running, Scratch,
+    tree::{Random, Snapshot},
+};
+
+const MIB: f64 = 1_048_576.0;
+const LIMIT: f64 = 20.0 * MIB;
+/// Largest chunk, which a window may have over the limit's share.
+const CHUNK: f64 = 256.0 * 1024.0;
+
+/// Written bytes at moments since the start.
+type Samples = Vec<(f64, f64)>;
+
+fn watch(mut running: Running) -> Samples {
+    let counters = format!("/proc/{}/io", running.pid());
+    let begin = Instant::now();
+    let mut samples = Vec::new();
+    while running.ended().is_none() {
+        let written = fs::read_to_string(&counters).ok().and_then(|counters| {
+            counters.lines().find_map(|line| line.strip_prefix("wchar: ")?.trim().parse::<u32>().ok())
+        });
+        if let Some(written) = written {
+            samples.push((begin.elapsed().as_secs_f64(), f64::from(written)));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.wait().expect_code(0);
+    samples
+}
+
+/// Most bytes in any window of this many seconds, over the limit's share of the window as it was
+/// really sampled.
+fn most_over_share(samples: &Samples, window: f64, limit: f64) -> f64 {
+    let mut most = f64::MIN;
+    let mut first = 0;
+    for last in 0..samples.len() {
+        while samples[last].0 - samples[first].0 > window {
+            first += 1;
+        }
+        let (seconds, bytes) = (samples[last].0 - samples[first].0, samples[last].1 - samples[first].1);
+        most = most.max(bytes - limit * seconds);
+    }
+    most
+}
+
+fn run_at(limit: &str, workers: usize, verify: &str, sizes: impl Iterator<Item = usize>) -> Samples {
+    let scratch = Scratch::in_memory();
+    Random::seeded().fill(&scratch.path("source"), sizes);
+    let pipeline = scratch.pipeline(&format!(
+        "[tunnel]\nmax_bandwidth = \"{limit}\"\n[transfer]\nworkers = {workers}\nverify = \"{verify}\"\npart_size = \"8 MiB\""
+    ));
+    let samples = watch(scratch.start(&["run", pipeline.to_str().unwrap()]));
+    Snapshot::of(&scratch.path("sink")).assert_equals(&Snapshot::of(&scratch.path("source")));
+    samples
+}
+
+#[test]
+fn twenty_mebibytes_a_second_with_1_and_16_workers() {
+    for (workers, verify) in [(1, "size"), (16, "checksum")] {
+        // 200 MiB: 100 of 20 KiB to 40 KiB in front and between, large ones of 3 MiB to 30 MiB.
+        let sizes = (0..1000).map(|number| match number {
+            n if n % 200 == 100 => 30 << 20,
+            n if n % 200 == 0 => 3 << 20,
+            n => 20_000 + n * 20,
+        });
+        let samples = run_at("20 MiB/s", workers, verify, sizes);
+        // From the first to the last byte that moved, and without the burst that an idle tunnel has.
+        let moving: Vec<_> = samples.windows(2).filter(|pair| pair[1].1 - pair[0].1 > 4096.0).collect();
+        let (first, last) = (moving.first().unwrap()[0], moving.last().unwrap()[1]);
+        let average = (last.1 - first.1) / (last.0 - first.0);
+        assert!((average / LIMIT - 1.0).abs() < 0.01, "{workers} workers: {:.3} of the limit", average / LIMIT);
+        let second = most_over_share(&samples, 1.0, LIMIT);
+        assert!(second < 0.05 * LIMIT, "{workers} workers: {second:.0} bytes over a second's share");
+        let tenth = most_over_share(&samples, 0.1, LIMIT);
+        eprintln!("{workers} workers: average {:.4}, 1 s +{second:.0}, 100 ms +{tenth:.0}", average / LIMIT);
+        // Credits in hand when a worker is held up by the machine are spent late: at most one each,
+        // of half a chunk.
+        let in_hand = CHUNK / 2.0 * f64::from(u32::try_from(workers).unwrap().min(16));
+        assert!(tenth < CHUNK + in_hand, "{workers} workers: {tenth:.0} bytes over a tenth's share");
+    }
+}
+
+#[test]
+fn one_kibibyte_a_second() {
+    let begin = Instant::now();
+    run_at("1 KiB/s", 2, "checksum", [4096, 4096, 2048].into_iter());
+    // 10 KiB, of which a burst of 4 KiB may pass at once.
+    let took = begin.elapsed().as_secs_f64();
+    assert!((5.5..12.0).contains(&took), "{took} s");
+}
