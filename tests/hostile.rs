@@ -6,6 +6,7 @@ mod sink;
 mod source;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -40,10 +41,15 @@ fn guest() -> &'static Path {
     })
 }
 
-/// The table of the hostile connector; with a folder if one is given.
-fn hostile(behaviour: &str, folder: Option<&Path>) -> String {
-    let path = folder.map(|folder| format!("\npath = \"{}\"", folder.display())).unwrap_or_default();
-    format!("connector = \"{}\"\nbehaviour = \"{behaviour}\"{path}", guest().display())
+/// The table of the hostile connector. Its component imports files whatever it does with them, so it
+/// needs a folder; made if it isn't there.
+fn hostile(behaviour: &str, folder: &Path) -> String {
+    fs::create_dir_all(folder).unwrap();
+    format!("{}\npath = \"{}\"", hostile_without_folder(behaviour), folder.display())
+}
+
+fn hostile_without_folder(behaviour: &str) -> String {
+    format!("connector = \"{}\"\nbehaviour = \"{behaviour}\"", guest().display())
 }
 
 /// A run that ends in time, with one of the codes that say that something failed.

@@ -41,7 +41,7 @@ fn an_import_that_nothing_grants_is_named() {
 fn a_folder_import_without_a_folder_is_refused() {
     let scratch = Scratch::new();
     // The hostile connector imports files; without `path` its pipeline grants none.
-    let source = super::hostile("none", None);
+    let source = super::hostile_without_folder("none");
     fs::create_dir(scratch.path("sink")).unwrap();
     let pipeline = scratch.pipeline_between(&source, &scratch.local("sink"), "");
     let ended = scratch.run(&pipeline);

@@ -33,7 +33,7 @@ fn a_bad_object_fails_alone() {
         ("mischeck-put", "checksum-mismatch"),
     ] {
         let scratch = stage(&[("good-0", 10), ("bad", 600_000), ("good-1", 0), ("good-2", 70_000)]);
-        let ended = into(&scratch, &hostile(behaviour, None));
+        let ended = into(&scratch, &hostile(behaviour, &scratch.path("empty")));
         ended.expect_code(2);
         let failures = ended.failures();
         assert_eq!(failures.len(), 1, "{behaviour}: {failures:?}");
@@ -56,7 +56,7 @@ fn a_bad_upload_fails_alone() {
         ("trap-commit", "trap"),
     ] {
         let scratch = stage(&[("good", 10), ("large", 11 << 20)]);
-        let ended = into(&scratch, &hostile(behaviour, None));
+        let ended = into(&scratch, &hostile(behaviour, &scratch.path("empty")));
         ended.expect_code(2);
         assert_eq!(ended.failures(), [("large".to_owned(), code.to_owned())], "{behaviour}");
         assert_eq!(ended.objects("moved"), 1, "{behaviour}");
@@ -67,7 +67,7 @@ fn a_bad_upload_fails_alone() {
 fn a_sink_that_cannot_be_opened_ends_the_run() {
     for (behaviour, code) in [("loop-configure", "limit"), ("trap-configure", "trap")] {
         let scratch = stage(&[("a", 1)]);
-        let ended = into(&scratch, &hostile(behaviour, None));
+        let ended = into(&scratch, &hostile(behaviour, &scratch.path("empty")));
         ended.expect_code(3);
         assert_eq!(ended.summary()["error"]["code"], code, "{behaviour}");
     }
@@ -76,7 +76,8 @@ fn a_sink_that_cannot_be_opened_ends_the_run() {
 #[test]
 fn a_check_that_never_ends_is_ended() {
     let scratch = stage(&[]);
-    let pipeline = scratch.pipeline_between(&scratch.local("source"), &hostile("loop-check", None), LIMITS);
+    let pipeline =
+        scratch.pipeline_between(&scratch.local("source"), &hostile("loop-check", &scratch.path("empty")), LIMITS);
     let check = scratch.engine(&["check", "--json", pipeline.to_str().unwrap()]);
     check.expect_code(3);
     assert_eq!(check.events_named("check")[1]["error"]["code"], "limit");
@@ -87,7 +88,7 @@ fn a_sink_does_not_leave_its_folder() {
     let scratch = stage(&[("bad", 10)]);
     let granted = scratch.path("parent/granted");
     fs::create_dir_all(&granted).unwrap();
-    let ended = into(&scratch, &hostile("leave-root", Some(&granted)));
+    let ended = into(&scratch, &hostile("leave-root", &granted));
     ended.expect_code(2);
     assert_eq!(ended.failures(), [("bad".to_owned(), "permission-denied".to_owned())]);
     let outside: Vec<_> = Snapshot::of(&scratch.path("parent")).items().keys().cloned().collect();

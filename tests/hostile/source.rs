@@ -7,7 +7,8 @@ use crate::harness::{Ended, Scratch, tree::Snapshot};
 
 fn from(behaviour: &str) -> (Scratch, Ended) {
     let scratch = Scratch::new();
-    let pipeline = scratch.pipeline_between(&hostile(behaviour, None), &scratch.local("root/sink"), LIMITS);
+    let pipeline =
+        scratch.pipeline_between(&hostile(behaviour, &scratch.path("empty")), &scratch.local("root/sink"), LIMITS);
     let ended = run(&scratch, &pipeline);
     // Nothing but the sink's own folder.
     let around: Vec<_> = fs::read_dir(scratch.path("root"))
@@ -106,7 +107,11 @@ fn oversized_records_are_refused() {
 #[test]
 fn a_wide_listing_does_not_sit_in_memory() {
     let scratch = Scratch::new();
-    let pipeline = scratch.pipeline_between(&hostile("wide-listing", None), &hostile("none", None), LIMITS);
+    let pipeline = scratch.pipeline_between(
+        &hostile("wide-listing", &scratch.path("empty")),
+        &hostile("none", &scratch.path("void")),
+        LIMITS,
+    );
     let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
     let mut peak = 0;
     while running.ended().is_none() {
@@ -133,7 +138,7 @@ fn a_source_neither_leaves_nor_changes_its_folder() {
         fs::create_dir(&folder).unwrap();
         fs::write(scratch.path("secret"), "secret").unwrap();
         symlink("..", folder.join("link")).unwrap();
-        let source = hostile(behaviour, Some(&folder));
+        let source = hostile(behaviour, &folder);
         let ended = run(&scratch, &scratch.pipeline_between(&source, &scratch.local("sink"), LIMITS));
         assert_eq!(Snapshot::of(&folder).items().len(), 1, "something was planted");
         if behaviour == "leave-root" {

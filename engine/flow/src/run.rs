@@ -248,8 +248,7 @@ impl Context {
     }
 
     fn stop(&self) {
-        self.terms.stop.cancel();
-        self.queue.stop();
+        self.queue.stop(&self.terms.stop);
     }
 
     fn is_stopped(&self) -> bool {

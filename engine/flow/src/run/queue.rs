@@ -15,7 +15,7 @@ use crate::{
     listing::{Due, Folder},
     object::Object,
     sink::Part,
-    sync::lock,
+    sync::{Cancel, lock},
     transfer::Upload,
 };
 
@@ -148,10 +148,12 @@ impl Queue {
         self.work.notify_waiters();
     }
 
-    /// Nobody gets anything any more.
-    pub(crate) fn stop(&self) {
+    /// Nobody gets anything any more, and `word` is said in the same moment: workers that heard it
+    /// earlier would hand back untouched what's left, and the queue would look finished.
+    pub(crate) fn stop(&self, word: &Cancel) {
         let mut state = lock(&self.state);
         state.stopped = true;
+        word.cancel();
         let (objects, due) = (std::mem::take(&mut state.objects), std::mem::take(&mut state.due));
         drop(state);
         self.work.notify_waiters();
