@@ -11,6 +11,7 @@ pub mod grants;
 mod instance;
 pub mod limits;
 pub mod loader;
+mod open;
 mod path;
 mod pool;
 mod posix;

@@ -18,6 +18,7 @@ use crate::{
     grants::Grants,
     instance::Instance,
     limits::Limits,
+    open,
     posix::Posix,
     runtime::Runtime,
     state::State,
@@ -237,6 +238,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
     files::replace_streams(&mut linker)?;
+    open::replace_open(&mut linker)?;
     linker.allow_shadowing(false);
     posix::add_to_linker::<State, Posix>(&mut linker, |state| state)?;
     Ok(linker)

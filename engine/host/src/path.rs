@@ -55,21 +55,29 @@ impl<'a> Place<'a> {
 /// # Errors
 /// What the kernel says; `XDEV` where the path would leave.
 pub(crate) fn open_below(directory: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd> {
+    open_below_with(directory, path, flags, Mode::empty())
+}
+
+/// The same for flags that may make a file, with this mode.
+///
+/// # Errors
+/// As [`open_below`].
+pub(crate) fn open_below_with(directory: BorrowedFd<'_>, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     let flags = flags | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     loop {
-        match rustix::fs::openat2(directory, path, flags, Mode::empty(), resolve) {
+        match rustix::fs::openat2(directory, path, flags, mode, resolve) {
             // A rename somewhere on the way; the kernel asks to try again.
             Err(Errno::AGAIN | Errno::INTR) => {}
             // Kernels before 5.6, and sandboxes that don't know the call.
-            Err(Errno::NOSYS | Errno::PERM) => return open_by_segment(directory, path, flags),
+            Err(Errno::NOSYS | Errno::PERM) => return open_by_segment(directory, path, flags, mode),
             opened => return opened,
         }
     }
 }
 
 /// The same without `openat2`: every segment by itself, and no links at all.
-fn open_by_segment(directory: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd> {
+fn open_by_segment(directory: BorrowedFd<'_>, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut segments = path.split('/').peekable();
     let mut current: Option<OwnedFd> = None;
@@ -78,8 +86,9 @@ fn open_by_segment(directory: BorrowedFd<'_>, path: &str, flags: OFlags) -> Resu
             return Err(Errno::XDEV);
         }
         let here = current.as_ref().map_or(directory, AsFd::as_fd);
-        let flags = if segments.peek().is_some() { step } else { flags | OFlags::NOFOLLOW };
-        current = Some(rustix::fs::openat(here, segment, flags, Mode::empty())?);
+        let (flags, mode) =
+            if segments.peek().is_some() { (step, Mode::empty()) } else { (flags | OFlags::NOFOLLOW, mode) };
+        current = Some(rustix::fs::openat(here, segment, flags, mode)?);
     }
     current.ok_or(Errno::NOENT)
 }
@@ -101,11 +110,11 @@ mod tests {
         symlink(outer.path(), root.join("abs")).unwrap();
         symlink("b", root.join("a/in")).unwrap();
         let directory = fs::File::open(&root).unwrap();
-        for open in [open_below, open_by_segment] {
+        for open in [open_below_with, open_by_segment] {
             for path in ["..", "a/../../secret", "a/up/secret", "abs/secret", "/etc/passwd"] {
-                assert!(open(directory.as_fd(), path, OFlags::PATH).is_err(), "{path}");
+                assert!(open(directory.as_fd(), path, OFlags::PATH, Mode::empty()).is_err(), "{path}");
             }
-            assert!(open(directory.as_fd(), "a/b", OFlags::PATH).is_ok());
+            assert!(open(directory.as_fd(), "a/b", OFlags::PATH, Mode::empty()).is_ok());
         }
         assert!(open_below(directory.as_fd(), "a/in", OFlags::PATH).is_ok());
         for path in ["", ".", "..", "a/..", "a/", "a/\0"] {
