@@ -69,7 +69,12 @@ impl Display {
         }
     }
 
+    /// Takes the bars off the screen for good: one that's dropped unfinished draws itself once more.
     pub(super) fn clear(&self) {
+        for bar in self.objects.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            bar.finish_and_clear();
+        }
+        self.whole.finish_and_clear();
         let _ = self.bars.clear();
     }
 }

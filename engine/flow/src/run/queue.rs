@@ -259,3 +259,48 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+    use crate::object::{Checksums, Key, Kind};
+
+    fn listed() -> Listed {
+        let object = Object {
+            key: Key::parse("a").expect("a key"),
+            kind: Kind::File,
+            size: Some(1),
+            modified: None,
+            version: None,
+            checksums: Checksums::new(),
+            attributes: Default::default(),
+        };
+        Listed { object, folder: None, attempts: 0 }
+    }
+
+    /// On two threads: whoever has heard the word gets nothing from the queue any more. With the
+    /// two said one after the other, some thousand rounds find a worker that got something.
+    #[test]
+    fn the_word_and_the_end_come_in_one_moment() {
+        for round in 0..2000 {
+            let (queue, word) = (Arc::new(Queue::default()), Cancel::new());
+            lock(&queue.state).objects.extend((0..100).map(|_| listed()));
+            let (worker, heard) = (Arc::clone(&queue), word.clone());
+            let worker = thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                let mut place = Place::new(worker);
+                runtime.block_on(async {
+                    while !heard.is_cancelled() {
+                        std::hint::spin_loop();
+                    }
+                    place.next().await.is_none()
+                })
+            });
+            thread::sleep(Duration::from_micros(100 + round % 7));
+            queue.stop(&word);
+            assert!(worker.join().expect("no panic"), "a worker got something after the word, in round {round}");
+        }
+    }
+}
