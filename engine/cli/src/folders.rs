@@ -22,7 +22,10 @@ pub(crate) fn state(places: &Places) -> Result<PathBuf, Failure> {
             Failure::usage("no place for the state folder: neither HOME nor XDG_STATE_HOME is set; give --state-dir")
         })?,
     };
-    private(&folder).map_err(|error| Failure::usage(format!("the state folder {}: {error}", folder.display())))?;
+    let failed = |error| Failure::usage(format!("the state folder {}: {error}", folder.display()));
+    // The compile cache takes no relative one.
+    let folder = std::path::absolute(&folder).map_err(failed)?;
+    private(&folder).map_err(failed)?;
     Ok(folder)
 }
 
