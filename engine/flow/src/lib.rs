@@ -12,7 +12,7 @@ pub mod source;
 
 pub mod compare;
 mod listing;
-mod select;
+pub mod select;
 
 pub mod tunnel;
 
@@ -29,6 +29,8 @@ mod transfer;
 pub mod meter;
 mod retry;
 pub mod run;
+
+pub mod schedule;
 
 #[cfg(test)]
 mod memory;

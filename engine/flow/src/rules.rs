@@ -3,10 +3,15 @@
 
 use std::{
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use globset::GlobSet;
+use jiff::{civil, tz::TimeZone};
+use regex::RegexSet;
+
+use crate::select::{Hits, KeySet};
 
 /// Payload bytes per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,16 +35,55 @@ pub struct Limits {
 /// Which objects are moved. An object must pass every rule.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
+    /// Keys asked for one by one; none: all.
+    pub only: Option<Arc<KeySet>>,
+    /// Starts of keys, of which one must fit; empty: everything.
+    pub prefixes: Vec<String>,
     /// Globs over the whole key, `*` within a segment, `**` across; none: everything.
     pub include: Option<GlobSet>,
-    /// Taken out of what `include` lets through.
+    /// Regular expressions that match anywhere in the key; none: everything.
+    pub include_regex: Option<RegexSet>,
+    /// Taken out of what the rules above let through.
     pub exclude: Option<GlobSet>,
+    /// Taken out too.
+    pub exclude_regex: Option<RegexSet>,
     /// Not before.
-    pub modified_after: Option<SystemTime>,
+    pub modified_after: Option<Moment>,
     /// Before.
-    pub modified_before: Option<SystemTime>,
+    pub modified_before: Option<Moment>,
     pub min_size: Option<ByteSize>,
     pub max_size: Option<ByteSize>,
+    /// How the rules are written, and how often each decided.
+    pub hits: Hits,
+}
+
+/// A time that objects' times are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub time: SystemTime,
+    /// How long before the start of a round it lies, where it's written so.
+    pub age: Option<Duration>,
+}
+
+/// When a pipeline's rounds start, and when they may move; [`crate::schedule`] reckons with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// From the start of one round to the start of the next; none: there is one round.
+    pub every: Option<Duration>,
+    /// None: without end.
+    pub rounds: Option<NonZeroU32>,
+    /// Times of the day; none: always.
+    pub windows: Vec<Window>,
+    /// Where the windows' clock hangs.
+    pub timezone: TimeZone,
+}
+
+/// A time of every day in which a pipeline may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub start: civil::Time,
+    /// The first moment that's outside; at or before `start` on the clock: of the next day.
+    pub end: civil::Time,
 }
 
 /// What happens to an object that the sink already has.
@@ -61,6 +105,8 @@ pub enum Verify {
     /// the sink has one; by size elsewhere, and the report says so.
     #[default]
     Checksum,
+    /// The sink is read back and hashed.
+    Reread,
     /// The number of bytes.
     Size,
 }
@@ -83,3 +129,19 @@ pub struct Transfer {
 
 /// Most parts of an upload: the limit of S3 and OSS.
 pub const MAX_PARTS: u32 = 10_000;
+
+// === impl Moment ===
+
+impl From<SystemTime> for Moment {
+    fn from(time: SystemTime) -> Self {
+        Self { time, age: None }
+    }
+}
+
+// === impl Schedule ===
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { every: None, rounds: None, windows: Vec::new(), timezone: TimeZone::UTC }
+    }
+}

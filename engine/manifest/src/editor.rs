@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     endpoint::Role,
-    keys::{self, Key, LIMITS, ROOT, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
+    item::{Item, MAX_ITEMS},
+    keys::{self, Key, LIMITS, REPORT, ROOT, SCHEDULE, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
     kind::{Kind, MAX_NAME_BYTES, MAX_TEXT_BYTES},
 };
 
@@ -28,7 +29,7 @@ pub fn pipeline_schema(connectors: &[ConnectorSchemas<'_>]) -> Json {
     properties[TUNNEL] = json!({ "anyOf": [named, table(TUNNEL)], "description": "What everything goes through." });
     properties[SOURCE] = endpoint(SOURCE, Role::Source, connectors);
     properties[SINK] = endpoint(SINK, Role::Sink, connectors);
-    for section in [SELECT, TRANSFER, LIMITS] {
+    for section in [SELECT, TRANSFER, SCHEDULE, REPORT, LIMITS] {
         properties[section] = table(section);
     }
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -45,15 +46,13 @@ fn table(section: &'static str) -> Json {
 fn property(key: &Key) -> Json {
     let described = format!("{} Type: {}; unit: {}.", key.about, key.kind.form(), key.kind.unit());
     let mut schema = json!({ "anyOf": [value(key.kind), reference()], "description": described });
-    // Examples are written as TOML, which for these few types is JSON too.
-    if let Ok(example) = serde_json::from_str::<Json>(key.example) {
+    // Examples are written as TOML, which for these few types is JSON too, quotes aside.
+    if let Ok(example) = serde_json::from_str::<Json>(&key.example.replace('\'', "\"")) {
         schema["examples"] = json!([example]);
     }
     if let Some(default) = key.default {
-        schema["default"] = match default.parse::<u64>() {
-            Ok(number) if matches!(key.kind, Kind::Count { .. }) => number.into(),
-            _ => default.into(),
-        };
+        let bare = serde_json::from_str(default).ok().filter(|_| key.kind.is_bare());
+        schema["default"] = bare.unwrap_or_else(|| default.into());
     }
     schema
 }
@@ -63,10 +62,20 @@ fn value(kind: Kind) -> Json {
         Kind::Name => json!({ "type": "string", "pattern": "^[a-z0-9-]+$", "maxLength": MAX_NAME_BYTES }),
         Kind::Text => json!({ "type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES }),
         Kind::Choice(words) => json!({ "enum": words }),
-        Kind::Globs => {
-            let item = json!({ "anyOf": [{ "type": "string", "minLength": 1 }, reference()] });
-            json!({ "type": "array", "items": item })
+        Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::List(item) => {
+            let item = match item {
+                Item::Glob | Item::Regex => json!({ "type": "string", "minLength": 1 }),
+                Item::Prefix => value(Kind::Prefix),
+                Item::Window => {
+                    let clock = "([01][0-9]|2[0-3]):[0-5][0-9]";
+                    json!({ "type": "string", "pattern": format!("^{clock} *- *({clock}|24:00)$") })
+                }
+            };
+            json!({ "type": "array", "maxItems": MAX_ITEMS, "items": { "anyOf": [item, reference()] } })
         }
+        Kind::Prefix => json!({ "type": "string", "pattern": "^[^/]" }),
+        Kind::TimeZone => json!({ "type": "string", "minLength": 1 }),
         // TOML also has times without quotes, which tools hand to a schema as strings.
         Kind::Time => {
             json!({ "type": "string", "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+|[0-9.]+ *(ms|s|m|h|d))$" })

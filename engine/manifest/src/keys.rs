@@ -2,7 +2,7 @@
 //! schema and the key reference in `pipelines/README.md` all follow this one table. A connector's
 //! own keys aren't here: its schema holds them.
 
-use crate::kind::Kind;
+use crate::{item::Item, kind::Kind};
 
 /// One key of a pipeline file or of `engine.toml`.
 pub(crate) struct Key {
@@ -23,12 +23,14 @@ pub(crate) const SOURCE: &str = "source";
 pub(crate) const SINK: &str = "sink";
 pub(crate) const SELECT: &str = "select";
 pub(crate) const TRANSFER: &str = "transfer";
+pub(crate) const SCHEDULE: &str = "schedule";
+pub(crate) const REPORT: &str = "report";
 pub(crate) const LIMITS: &str = "limits";
 /// Only in `engine.toml`.
 pub(crate) const TUNNELS: &str = "tunnels";
 
 /// The sections of a pipeline file, in the order of the reference.
-pub(crate) const SECTIONS: [&str; 6] = [TUNNEL, SOURCE, SINK, SELECT, TRANSFER, LIMITS];
+pub(crate) const SECTIONS: [&str; 8] = [TUNNEL, SOURCE, SINK, SELECT, TRANSFER, SCHEDULE, REPORT, LIMITS];
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -46,6 +48,10 @@ const MAX_ATTEMPTS: u64 = 100;
 /// Less than this starts no instance; more than this doesn't exist in 32-bit WebAssembly.
 const MEMORY_BYTES: (u64, u64) = (16 * MIB, 4 * GIB);
 const MAX_LISTING_MILLIS: u64 = 365 * 24 * HOUR;
+/// Rounds that are a year apart are pipelines of their own.
+const MAX_EVERY_MILLIS: u64 = 365 * 24 * HOUR;
+/// What the type holds.
+const MAX_ROUNDS: u64 = u32::MAX as u64;
 
 pub(crate) const KEYS: &[Key] = &[
     Key {
@@ -98,18 +104,42 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         section: SELECT,
+        name: "prefixes",
+        kind: Kind::List(Item::Prefix),
+        default: None,
+        example: "[\"photos/\"]",
+        about: "An object's key must start with one of them. Without it: every object.",
+    },
+    Key {
+        section: SELECT,
         name: "include",
-        kind: Kind::Globs,
+        kind: Kind::List(Item::Glob),
         default: None,
         example: "[\"**/*.tif\"]",
         about: "An object must match one of them. Without it: every object.",
     },
     Key {
         section: SELECT,
+        name: "include_regex",
+        kind: Kind::List(Item::Regex),
+        default: None,
+        example: "['^[0-9]{4}/']",
+        about: "An object must match one of them too. Without it: every object.",
+    },
+    Key {
+        section: SELECT,
         name: "exclude",
-        kind: Kind::Globs,
+        kind: Kind::List(Item::Glob),
         default: None,
         example: "[\"tmp/**\"]",
+        about: "An object that matches one of them is left out. Without it: none.",
+    },
+    Key {
+        section: SELECT,
+        name: "exclude_regex",
+        kind: Kind::List(Item::Regex),
+        default: None,
+        example: "['~$']",
         about: "An object that matches one of them is left out. Without it: none.",
     },
     Key {
@@ -155,7 +185,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: TRANSFER,
         name: "verify",
-        kind: Kind::Choice(&["checksum", "size"]),
+        kind: Kind::Choice(&["checksum", "reread", "size"]),
         default: Some("checksum"),
         example: "\"size\"",
         about: "How it's proven that the sink has what the source had.",
@@ -191,6 +221,54 @@ pub(crate) const KEYS: &[Key] = &[
         default: Some("30s"),
         example: "\"2m\"",
         about: "Longest pause between two attempts.",
+    },
+    Key {
+        section: SCHEDULE,
+        name: "every",
+        kind: Kind::Duration { min: SECOND, max: MAX_EVERY_MILLIS },
+        default: None,
+        example: "\"1h\"",
+        about: "From the start of one round to the start of the next. Without it: one round.",
+    },
+    Key {
+        section: SCHEDULE,
+        name: "rounds",
+        kind: Kind::Count { min: 1, max: MAX_ROUNDS, unit: "rounds" },
+        default: None,
+        example: "24",
+        about: "How many rounds there are; needs `every`. Without it: no end.",
+    },
+    Key {
+        section: SCHEDULE,
+        name: "window",
+        kind: Kind::List(Item::Window),
+        default: None,
+        example: "[\"22:00-06:00\"]",
+        about: "Times of the day in which objects may move. Without it: always.",
+    },
+    Key {
+        section: SCHEDULE,
+        name: "timezone",
+        kind: Kind::TimeZone,
+        default: None,
+        example: "\"Europe/Berlin\"",
+        about: "Where the clock of `window` hangs. Without it: UTC.",
+    },
+    Key {
+        section: REPORT,
+        name: "to_sink",
+        kind: Kind::Boolean,
+        default: Some("false"),
+        example: "true",
+        about: "The report of each round is also written to the sink.",
+    },
+    Key {
+        section: REPORT,
+        name: "prefix",
+        kind: Kind::Prefix,
+        default: Some(".culvert-reports/"),
+        example: "\"reports/\"",
+        about: "What the keys of the reports at the sink start with.",
     },
     Key {
         section: LIMITS,
@@ -266,7 +344,7 @@ mod tests {
     const README: &str = include_str!("../../../pipelines/README.md");
 
     fn row(key: &Key) -> String {
-        let quote = if matches!(key.kind, Kind::Count { .. }) { "" } else { "\"" };
+        let quote = if key.kind.is_bare() { "" } else { "\"" };
         let default = key.default.map_or("none".to_owned(), |default| format!("`{quote}{default}{quote}`"));
         let name = if key.section == ROOT { key.name.to_owned() } else { format!("{}.{}", key.section, key.name) };
         let (form, unit) = (key.kind.form(), key.kind.unit());

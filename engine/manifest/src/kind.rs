@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use culvert_flow::rules::{ByteRate, ByteSize};
-use globset::{Glob, GlobBuilder};
-use jiff::Timestamp;
+use culvert_flow::rules::{ByteRate, ByteSize, Moment};
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    item::Item,
     problem::{Invalid, quoted},
     tree::Value,
     units,
@@ -18,20 +18,18 @@ pub(crate) const MAX_NAME_BYTES: usize = 64;
 /// Longest text in bytes: Linux's `PATH_MAX`.
 pub(crate) const MAX_TEXT_BYTES: usize = 4096;
 
-/// Longest glob in bytes; longer ones are lists in disguise.
-const MAX_GLOB_BYTES: usize = 1024;
-
-/// Most globs of one list: each is matched against each object.
-pub(crate) const MAX_GLOBS: usize = 1000;
-
 /// What a value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Name,
     Text,
     Choice(&'static [&'static str]),
-    Globs,
+    Boolean,
+    List(Item),
+    /// The start of keys.
+    Prefix,
     Time,
+    TimeZone,
     /// In bytes.
     Size {
         min: u64,
@@ -60,8 +58,11 @@ impl Kind {
             Self::Name => format!("name, `[a-z0-9-]`, at most {MAX_NAME_BYTES}"),
             Self::Text => "text".to_owned(),
             Self::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-            Self::Globs => "list of globs".to_owned(),
+            Self::Boolean => "true or false".to_owned(),
+            Self::List(item) => format!("list of {}", item.plural()),
+            Self::Prefix => "key prefix".to_owned(),
             Self::Time => "time (RFC 3339) or age".to_owned(),
+            Self::TimeZone => "name of a time zone".to_owned(),
             Self::Size { min: 0, .. } => "size".to_owned(),
             Self::Size { min, max } => format!("size, {} to {}", size(min), size(max)),
             Self::Rate => "rate, at least 1 B/s".to_owned(),
@@ -77,16 +78,24 @@ impl Kind {
             Self::Rate => "bytes per second",
             Self::Duration { .. } => "ms, s, m, h, d",
             Self::Count { unit, .. } => unit,
-            Self::Name | Self::Text | Self::Choice(_) | Self::Globs | Self::Time => "-",
+            Self::List(Item::Window) => "hours and minutes",
+            Self::Name | Self::Text | Self::Choice(_) | Self::Boolean | Self::List(_) | Self::Prefix => "-",
+            Self::Time | Self::TimeZone => "-",
         }
     }
 
     /// The value that a default stands for.
     pub(crate) fn default_value(self, text: &str) -> Value {
-        match text.parse() {
-            Ok(number) if matches!(self, Self::Count { .. }) => Value::Integer(number),
+        match (self, text.parse()) {
+            (Self::Count { .. }, Ok(number)) => Value::Integer(number),
+            (Self::Boolean, _) => Value::Boolean(text == "true"),
             _ => Value::Text(text.to_owned()),
         }
+    }
+
+    /// Whether it's written without quotes.
+    pub(crate) fn is_bare(self) -> bool {
+        matches!(self, Self::Count { .. } | Self::Boolean)
     }
 
     /// What to write instead of a value of the wrong type.
@@ -95,8 +104,14 @@ impl Kind {
             Self::Name => "write a name in quotes, as in \"nas-to-oss\"".to_owned(),
             Self::Text => "write a text in quotes".to_owned(),
             Self::Choice(words) => format!("write {}", either(words)),
-            Self::Globs => "write a list of globs, as in [\"**/*.tif\"]".to_owned(),
+            Self::Boolean => "write true or false, without quotes".to_owned(),
+            Self::List(item) => format!("write a list of {}, as in {}", item.plural(), item.example()),
+            Self::Prefix => "write the start of keys in quotes, as in \"reports/\"".to_owned(),
             Self::Time => "write a time as in \"2024-01-01T00:00:00Z\" or an age as in \"30d\"".to_owned(),
+            Self::TimeZone => {
+                "write a name of the IANA time zone database, as in \"Europe/Berlin\", or leave it out for UTC"
+                    .to_owned()
+            }
             Self::Size { .. } => "write a size with its unit in quotes, as in \"16 MiB\"".to_owned(),
             Self::Rate => "write a rate with its unit in quotes, as in \"80 MiB/s\"".to_owned(),
             Self::Count { min, max, .. } => format!("write a whole number from {min} to {max}, without quotes"),
@@ -105,7 +120,7 @@ impl Kind {
     }
 
     /// The text of a value; its type is wrong if there is none.
-    fn text(self, value: &Value) -> Result<&str, Invalid> {
+    pub(crate) fn text(self, value: &Value) -> Result<&str, Invalid> {
         match (self, value) {
             (_, Value::Text(text)) => Ok(text),
             (_, Value::Secret(secret)) => Ok(secret.expose()),
@@ -157,6 +172,14 @@ impl Kind {
         found.ok_or_else(|| Invalid::new("unknown word", self.fix()))
     }
 
+    pub(crate) fn boolean(self, value: &Value) -> Result<bool, Invalid> {
+        match value {
+            Value::Boolean(value) => Ok(*value),
+            Value::Secret(secret) => secret.expose().trim().parse().map_err(|_| self.wrong_type(value)),
+            other => Err(self.wrong_type(other)),
+        }
+    }
+
     pub(crate) fn count(self, value: &Value) -> Result<u64, Invalid> {
         let Self::Count { min, max, .. } = self else { return Err(self.wrong_type(value)) };
         let number = match value {
@@ -192,46 +215,33 @@ impl Kind {
     }
 
     /// A time, or the time that lies an age before `now`.
-    pub(crate) fn time(self, value: &Value, now: SystemTime) -> Result<SystemTime, Invalid> {
+    pub(crate) fn time(self, value: &Value, now: SystemTime) -> Result<Moment, Invalid> {
         let text = match value {
             Value::Time(text) => text,
             other => self.text(other)?,
         };
         if let Ok(age) = units::parse_duration(text) {
-            return now.checked_sub(age).ok_or_else(|| Invalid::new("the age is too large", "write a smaller one"));
+            let time = now.checked_sub(age).ok_or_else(|| Invalid::new("the age is too large", "write a smaller one"));
+            return time.map(|time| Moment { time, age: Some(age) });
         }
         // jiff also takes a time zone in brackets, which RFC 3339 doesn't have.
         if let Ok(time) = text.parse::<Timestamp>().map(SystemTime::from)
             && !text.contains('[')
         {
-            return Ok(time);
+            return Ok(time.into());
         }
         let is_date = text.parse::<jiff::civil::DateTime>().is_ok();
         let message = if is_date { "the time has no offset from UTC" } else { "this is neither a time nor an age" };
         Err(Invalid::new(message, self.fix()))
     }
 
-    /// One glob of a list.
-    pub(crate) fn glob(value: &Value) -> Result<Glob, Invalid> {
-        let text = Self::Text.text(value)?;
-        let inner = text.trim_start_matches("./").trim_matches('/');
-        if text.is_empty() {
-            return Err(Invalid::new("the glob is empty", "write \"**\" for everything, or leave it out"));
-        }
-        if text.len() > MAX_GLOB_BYTES {
-            return Err(Invalid::new("the glob is too long", format!("write at most {MAX_GLOB_BYTES} bytes")));
-        }
-        if text.starts_with('/') || text.starts_with("./") {
-            let message = "no key starts like this, so the glob matches nothing";
-            return Err(Invalid::new(message, format!("write {}, from the root of the source", quoted(inner))));
-        }
-        if text.ends_with('/') {
-            let message = "no key ends with a slash, so the glob matches nothing";
-            return Err(Invalid::new(message, format!("write {} for all below it", quoted(&format!("{inner}/**")))));
-        }
-        GlobBuilder::new(text).literal_separator(true).build().map_err(|error| {
-            let message = format!("not a glob: {}", error.kind());
-            Invalid::new(message, "write it as in \"**/*.tif\", with a backslash before * ? [ ] { } meant literally")
+    pub(crate) fn time_zone(self, value: &Value) -> Result<TimeZone, Invalid> {
+        TimeZone::get(self.text(value)?).map_err(|_| {
+            if jiff::tz::db().is_definitively_empty() {
+                let fix = "install the package tzdata, or leave the key out for UTC";
+                return Invalid::new("this machine has no time zone database", fix);
+            }
+            Invalid::new("unknown time zone", self.fix())
         })
     }
 
@@ -240,8 +250,11 @@ impl Kind {
             Self::Name => "a name",
             Self::Text => "a text",
             Self::Choice(_) => "one of a few words",
-            Self::Globs => "a list of texts",
+            Self::Boolean => "true or false",
+            Self::List(_) => "a list of texts",
+            Self::Prefix => "the start of keys",
             Self::Time => "a time",
+            Self::TimeZone => "the name of a time zone",
             Self::Size { .. } => "a size",
             Self::Rate => "a rate",
             Self::Count { .. } => "a whole number",

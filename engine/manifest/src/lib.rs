@@ -14,6 +14,7 @@ mod tree;
 mod reference;
 mod secret;
 
+mod item;
 mod keys;
 mod kind;
 mod section;
@@ -22,6 +23,7 @@ pub mod units;
 mod endpoint;
 mod engine_file;
 mod pipeline;
+mod selection;
 
 mod conformity;
 mod schema;
@@ -33,7 +35,7 @@ pub use editor::{ConnectorSchemas, pipeline_schema};
 pub use endpoint::{Config, Endpoint, Grant, Role};
 pub use engine_file::{EngineFile, parse_engine};
 pub use environment::{Environment, MAX_SECRET_FILE_BYTES, ProcessEnvironment};
-pub use pipeline::{ConnectorLimits, Pipeline, TunnelRef, parse};
+pub use pipeline::{ConnectorLimits, Pipeline, Report, TunnelRef, parse};
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Problems};
 pub use secret::Secret;
 pub use tree::MAX_FILE_BYTES;

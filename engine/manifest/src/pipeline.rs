@@ -3,17 +3,20 @@
 
 use std::{num::NonZero, path::Path, time::Duration};
 
-use culvert_flow::rules::{ByteSize, Limits, Overwrite, RequestRate, Selection, Transfer, Verify};
+use culvert_flow::rules::{ByteSize, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify};
+use jiff::tz::TimeZone;
 
 use crate::{
     document::{Context, Document, Place},
     endpoint::{Endpoint, Role},
     environment::Environment,
-    keys::{LIMITS, ROOT, SECTIONS, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
+    item,
+    keys::{LIMITS, REPORT, ROOT, SCHEDULE, SECTIONS, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
     kind::Kind,
     problem::{Invalid, Problems},
     reference,
     section::{self, Section, missing},
+    selection,
     tree::{self, Node, Value},
 };
 
@@ -29,7 +32,19 @@ pub struct Pipeline {
     pub selection: Selection,
     /// By default: `if-different`, `checksum`, 8 workers, parts of 16 MiB, 5 attempts, 30 s.
     pub transfer: Transfer,
+    /// One round at once, by default.
+    pub schedule: Schedule,
+    pub report: Report,
     pub limits: ConnectorLimits,
+}
+
+/// Where the reports of a round go besides the state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// False by default.
+    pub to_sink: bool,
+    /// What their keys at the sink start with: `.culvert-reports/` by default.
+    pub prefix: String,
 }
 
 /// The tunnel that everything of a pipeline goes through.
@@ -77,8 +92,10 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let tunnel = tunnel(root, context);
     let source = endpoint(root, Role::Source, context);
     let sink = endpoint(root, Role::Sink, context);
-    let selection = selection(section(root, SELECT, context), context);
+    let selection = selection::selection(section(root, SELECT, context), context);
     let transfer = transfer(section(root, TRANSFER, context), context);
+    let schedule = schedule(section(root, SCHEDULE, context), context);
+    let report = report(section(root, REPORT, context), context);
     let limits = limits(section(root, LIMITS, context), context);
     Some(Pipeline {
         name: name?,
@@ -87,6 +104,8 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
         sink: sink?,
         selection,
         transfer: transfer?,
+        schedule,
+        report: report?,
         limits: limits?,
     })
 }
@@ -157,36 +176,31 @@ fn endpoint(root: &mut Section, role: Role, context: &mut Context<'_>) -> Option
     Some(Endpoint::new(connector?, role, Node { value: Value::Table(table), ..header }, context.document.clone()))
 }
 
-fn selection(mut table: Section, context: &mut Context<'_>) -> Selection {
-    let places = ["modified_before", "max_size"].map(|name| table.place(name, context));
-    let selection = Selection {
-        include: table.globs("include", context),
-        exclude: table.globs("exclude", context),
-        modified_after: table.time("modified_after", context),
-        modified_before: table.time("modified_before", context),
-        min_size: table.size("min_size", context),
-        max_size: table.size("max_size", context),
+/// Without a schedule there is one round, at any time of the day.
+fn schedule(mut table: Section, context: &mut Context<'_>) -> Schedule {
+    let place = table.place("rounds", context);
+    let schedule = Schedule {
+        every: table.duration("every", context),
+        rounds: table.count("rounds", context).and_then(positive),
+        windows: table.list("window", context, item::window).into_iter().map(|window| window.value).collect(),
+        timezone: table.time_zone("timezone", context).unwrap_or(TimeZone::UTC),
     };
-    let [before, max_size] = places;
-    if let (Some(after), Some(end), Some(place)) = (selection.modified_after, selection.modified_before, before)
-        && end <= after
-    {
-        let message = "it isn't later than modified_after, so nothing is selected";
-        context.report(place, Invalid::new(message, "swap the two, or leave one out"));
+    if let (None, Some(_), Some(place)) = (schedule.every, schedule.rounds, place) {
+        let message = "without every, there is one round";
+        context.report(place, Invalid::new(message, "write every = \"1h\", for instance, or leave rounds out"));
     }
-    if let (Some(min), Some(max), Some(place)) = (selection.min_size, selection.max_size, max_size)
-        && max < min
-    {
-        let message = "it's smaller than min_size, so nothing is selected";
-        context.report(place, Invalid::new(message, "swap the two, or leave one out"));
-    }
-    selection
+    schedule
+}
+
+fn report(mut table: Section, context: &mut Context<'_>) -> Option<Report> {
+    let (to_sink, prefix) = (table.boolean("to_sink", context), table.prefix("prefix", context));
+    Some(Report { to_sink: to_sink?, prefix: prefix? })
 }
 
 fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<Transfer> {
     // In the order of the words in `keys`.
     let overwrites = [Overwrite::Never, Overwrite::Always, Overwrite::IfNewer, Overwrite::IfDifferent];
-    let verifies = [Verify::Checksum, Verify::Size];
+    let verifies = [Verify::Checksum, Verify::Reread, Verify::Size];
     let overwrite = table.choice("overwrite", context);
     let verify = table.choice("verify", context);
     let workers = table.count("workers", context);

@@ -6,17 +6,25 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use culvert_flow::rules::{ByteRate, ByteSize};
-use globset::{GlobSet, GlobSetBuilder};
+use culvert_flow::rules::{ByteRate, ByteSize, Moment};
+use jiff::tz::TimeZone;
 
 use crate::{
     document::{Context, Place},
+    item::{self, MAX_ITEMS},
     keys::{self, Key},
-    kind::{Kind, MAX_GLOBS},
+    kind::Kind,
     problem::Invalid,
     reference,
     tree::{Node, Value, join},
 };
+
+/// One item of a list.
+pub(crate) struct Listed<T> {
+    pub(crate) value: T,
+    /// As it may be shown.
+    pub(crate) written: String,
+}
 
 /// A table whose keys are known.
 pub(crate) struct Section {
@@ -93,6 +101,11 @@ impl Section {
         Some(self.entries.get(name)?.value_place(&join(&self.path, name), &context.document))
     }
 
+    /// How a value is written, as it may be shown; none if it isn't there.
+    pub(crate) fn written(&self, name: &str) -> Option<String> {
+        self.entries.get(name).map(|node| written(&node.value))
+    }
+
     /// Every entry that hasn't been read.
     pub(crate) fn rest(self) -> BTreeMap<String, Node> {
         self.entries
@@ -124,39 +137,56 @@ impl Section {
         self.read(name, context, |kind, value, _| kind.duration(value))
     }
 
-    pub(crate) fn time(&mut self, name: &str, context: &mut Context<'_>) -> Option<SystemTime> {
+    pub(crate) fn time(&mut self, name: &str, context: &mut Context<'_>) -> Option<Moment> {
         self.read(name, context, |kind, value, now| kind.time(value, now))
     }
 
-    /// A list of globs; an empty list is none.
-    pub(crate) fn globs(&mut self, name: &str, context: &mut Context<'_>) -> Option<GlobSet> {
+    pub(crate) fn time_zone(&mut self, name: &str, context: &mut Context<'_>) -> Option<TimeZone> {
+        self.read(name, context, |kind, value, _| kind.time_zone(value))
+    }
+
+    pub(crate) fn boolean(&mut self, name: &str, context: &mut Context<'_>) -> Option<bool> {
+        self.read(name, context, |kind, value, _| kind.boolean(value))
+    }
+
+    /// The start of keys.
+    pub(crate) fn prefix(&mut self, name: &str, context: &mut Context<'_>) -> Option<String> {
+        self.read(name, context, |_, value, _| item::prefix(value))
+    }
+
+    /// The items of a list that can be taken; none if it isn't there.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        context: &mut Context<'_>,
+        parse: fn(&Value) -> Result<T, Invalid>,
+    ) -> Vec<Listed<T>> {
         let path = join(&self.path, name);
-        let node = reference::resolve(self.take(name)?, &path, context);
+        let key = keys::of(self.name).find(|key| key.name == name);
+        let Some((key, node)) = key.zip(self.take(name)) else { return Vec::new() };
+        let node = reference::resolve(node, &path, context);
         let place = node.value_place(&path, &context.document);
         let items = match node.value {
-            Value::List(items) if items.len() <= MAX_GLOBS => items,
+            Value::List(items) if items.len() <= MAX_ITEMS => items,
             Value::List(_) => {
-                context.report(place, Invalid::new("the list is too long", format!("write at most {MAX_GLOBS} globs")));
-                return None;
+                let fix = format!("write at most {MAX_ITEMS} items");
+                context.report(place, Invalid::new("the list is too long", fix));
+                return Vec::new();
             }
-            Value::Broken => return None,
+            Value::Broken => return Vec::new(),
             other => {
-                context.report(place, Kind::Globs.not_a_list(&other));
-                return None;
+                context.report(place, key.kind.not_a_list(&other));
+                return Vec::new();
             }
         };
-        let mut set = GlobSetBuilder::new();
-        for (index, item) in items.into_iter().enumerate() {
+        let items = items.into_iter().enumerate().filter_map(|(index, item)| {
             let path = format!("{path}[{index}]");
             let item = reference::resolve(item, &path, context);
             let place = item.value_place(&path, &context.document);
-            if let Some(glob) = settle(Kind::glob(&item.value), Kind::Globs, &item.value, place, context) {
-                set.add(glob);
-            }
-        }
-        let built =
-            set.build().map_err(|_| Invalid::new("the globs are too large together", "write fewer or simpler ones"));
-        built.map_err(|invalid| context.report(place, invalid)).ok().filter(|set| !set.is_empty())
+            let value = settle(parse(&item.value), key.kind, &item.value, place, context)?;
+            Some(Listed { value, written: written(&item.value) })
+        });
+        items.collect()
     }
 
     fn read<T>(
@@ -206,6 +236,10 @@ impl Section {
 pub(crate) fn word(node: &Node, kind: Kind, path: &str, context: &mut Context<'_>) -> Option<String> {
     let place = node.value_place(path, &context.document);
     settle(kind.word(&node.value), kind, &node.value, place, context)
+}
+
+fn written(value: &Value) -> String {
+    value.show().unwrap_or_else(|| "(from a variable or a file)".to_owned())
 }
 
 /// The value, or none once its problem is reported. What a variable or a file gave isn't quoted.

@@ -186,7 +186,8 @@ impl Value {
         }
     }
 
-    fn show(&self) -> Option<String> {
+    /// As it's written; none where it may be secret, and for tables and lists.
+    pub(crate) fn show(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(quoted(text)),
             Self::Integer(number) => Some(number.to_string()),

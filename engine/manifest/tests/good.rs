@@ -11,15 +11,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use common::{TestEnvironment, now, schema};
-use culvert_flow::rules::{ByteRate, ByteSize, Limits, Overwrite, RequestRate, Transfer, Verify};
+use common::{SECRET, TestEnvironment, now, schema};
+use culvert_flow::rules::{
+    ByteRate, ByteSize, Limits, Moment, Overwrite, RequestRate, Schedule, Transfer, Verify, Window,
+};
 use culvert_manifest::{
-    ConnectorLimits, ConnectorSchemas, Grant, Pipeline, ProcessEnvironment, TunnelRef, parse, parse_engine,
+    ConnectorLimits, ConnectorSchemas, Grant, Pipeline, ProcessEnvironment, Report, TunnelRef, parse, parse_engine,
     pipeline_schema,
 };
+use jiff::civil;
 use serde_json::json;
 
 const ENDS: &str = "[source]\nconnector = \"local\"\npath = \"a\"\n[sink]\nconnector = \"local\"\npath = \"/b\"\n";
+
+fn moment(seconds: u64) -> Moment {
+    (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).into()
+}
 
 fn read(text: &str) -> Pipeline {
     parse(Path::new("good.toml"), text, &TestEnvironment::new())
@@ -43,6 +50,9 @@ fn the_shortest_file_has_every_default() {
     assert_eq!(pipeline.transfer, transfer);
     assert!(pipeline.selection.include.is_none() && pipeline.selection.exclude.is_none());
     assert_eq!((pipeline.selection.min_size, pipeline.selection.max_size), (None, None));
+    assert!(pipeline.selection.prefixes.is_empty() && pipeline.selection.hits().is_empty());
+    assert_eq!(pipeline.schedule, Schedule::default());
+    assert_eq!(pipeline.report, Report { to_sink: false, prefix: ".culvert-reports/".to_owned() });
 }
 
 #[test]
@@ -53,8 +63,11 @@ fn every_key_arrives() {
         tunnel = {{ max_bandwidth = "640 Mbit/s", max_requests_per_second = 50 }}
         {ENDS}
         [select]
+        prefixes = ["a/", {{ env = "SECRET" }}]
         include = ["**/*.tif", "*.json"]
+        include_regex = ['\.(tif|json)$']
         exclude = ["tmp/**"]
+        exclude_regex = ["~$", 'x{{2}}']
         modified_after = 2024-01-01T00:00:00+01:00
         modified_before = "30d"
         min_size = "1 kB"
@@ -66,6 +79,14 @@ fn every_key_arrives() {
         part_size = "64 MiB"
         attempts = 7
         max_backoff = "2m"
+        [schedule]
+        every = "1h"
+        rounds = 24
+        window = ["22:00-06:00", "12:30 - 24:00"]
+        timezone = "Europe/Berlin"
+        [report]
+        to_sink = {{ env = "FLAG" }}
+        prefix = "reports/nas-"
         [limits]
         memory = "512 MiB"
         compute_timeout = "500ms"
@@ -84,9 +105,20 @@ fn every_key_arrives() {
     assert!(include.is_match("a/b/c.tif") && include.is_match("c.tif") && include.is_match("x.json"));
     assert!(!include.is_match("a/x.json"), "* stays within a segment");
     assert!(selection.exclude.as_ref().unwrap().is_match("tmp/a/b"));
-    assert_eq!(selection.modified_after, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_704_063_600)));
-    assert_eq!(selection.modified_before, Some(now() - Duration::from_secs(30 * 86_400)));
+    assert_eq!(selection.modified_after, Some(moment(1_704_063_600)));
+    let age = Duration::from_secs(30 * 86_400);
+    assert_eq!(selection.modified_before, Some(Moment { time: now() - age, age: Some(age) }));
     assert_eq!((selection.min_size, selection.max_size), (Some(ByteSize(1000)), Some(ByteSize(3 << 29))));
+    assert_eq!(selection.prefixes, ["a/", SECRET]);
+    assert!(selection.include_regex.as_ref().unwrap().is_match("x.tif"));
+    assert!(selection.exclude_regex.as_ref().unwrap().is_match("axxb"));
+    let schedule = pipeline.schedule;
+    assert_eq!((schedule.every, schedule.rounds), (Some(Duration::from_secs(3600)), NonZeroU32::new(24)));
+    let clock = |hour, minute| civil::time(hour, minute, 0, 0);
+    let windows = [(clock(22, 0), clock(6, 0)), (clock(12, 30), clock(0, 0))];
+    assert_eq!(schedule.windows, windows.map(|(start, end)| Window { start, end }));
+    assert_eq!(schedule.timezone.iana_name(), Some("Europe/Berlin"));
+    assert_eq!(pipeline.report, Report { to_sink: true, prefix: "reports/nas-".to_owned() });
     let transfer = pipeline.transfer;
     assert_eq!((transfer.overwrite, transfer.verify), (Overwrite::IfNewer, Verify::Size));
     assert_eq!((transfer.workers.get(), transfer.attempts.get()), (12, 7));
@@ -101,6 +133,37 @@ fn every_key_arrives() {
     assert_eq!(pipeline.limits, limits);
 }
 
+/// What the report shows of each rule, without what came from a variable.
+#[test]
+fn rules_are_shown_as_they_are_written() {
+    let pipeline = read(&format!(
+        r#"
+        name = "p"
+        tunnel = {{}}
+        {ENDS}
+        [select]
+        max_size = {{ env = "RATE" }}
+        exclude_regex = ['~$']
+        include = ["**/*.tif", "x\\*"]
+        modified_after = 2024-01-01T00:00:00Z
+        modified_before = "30d"
+        prefixes = ["a/", {{ env = "SECRET" }}]
+        "#
+    ));
+    let shown: Vec<String> = pipeline.selection.hits().into_iter().map(|rule| rule.rule).collect();
+    let expected = [
+        "prefixes = \"a/\"",
+        "prefixes = (from a variable or a file)",
+        "include = \"**/*.tif\"",
+        "include = \"x\\\\*\"",
+        "exclude_regex = \"~$\"",
+        "modified_after = 2024-01-01T00:00:00Z",
+        "modified_before = \"30d\"",
+        "max_size = (from a variable or a file)",
+    ];
+    assert_eq!(shown, expected);
+}
+
 #[test]
 fn each_word_of_a_choice_becomes_its_rule() {
     let overwrite =
@@ -110,7 +173,7 @@ fn each_word_of_a_choice_becomes_its_rule() {
         [Overwrite::Never, Overwrite::Always, Overwrite::IfNewer, Overwrite::IfDifferent]
     );
     let verify = |word| read(&format!("name = \"p\"\ntransfer.verify = \"{word}\"\n[tunnel]\n{ENDS}")).transfer.verify;
-    assert_eq!(["checksum", "size"].map(verify), [Verify::Checksum, Verify::Size]);
+    assert_eq!(["checksum", "reread", "size"].map(verify), [Verify::Checksum, Verify::Reread, Verify::Size]);
 }
 
 #[test]
@@ -194,7 +257,7 @@ fn the_editors_schema_refuses_what_the_parser_refuses() {
     let local = ConnectorSchemas { name: "local", source: Some(&source), sink: None };
     let editor = jsonschema::validator_for(&pipeline_schema(&[local])).unwrap();
     let good = json!({
-        "name": "p", "tunnel": {},
+        "name": "p", "tunnel": {}, "select": {}, "schedule": {}, "report": {},
         "source": { "connector": "local", "path": { "env": "A" } },
         "sink": { "connector": "./other.wasm", "anything": 1 },
     });
@@ -203,6 +266,11 @@ fn the_editors_schema_refuses_what_the_parser_refuses() {
         ("/name", json!("Bad Name")),
         ("/tunnel", json!({ "max_bandwidth": "50mb" })),
         ("/tunnel", json!(5)),
+        ("/select", json!({ "prefixes": ["/a"] })),
+        ("/select", json!({ "include_regex": "a" })),
+        ("/schedule", json!({ "window": ["9-17"] })),
+        ("/schedule", json!({ "every": 60 })),
+        ("/report", json!({ "to_sink": "yes" })),
         ("/source", json!({ "connector": "local" })),
         ("/source", json!({ "connector": "local", "path": "a", "symlink": "keep" })),
         ("/sink", json!({ "anything": 1 })),

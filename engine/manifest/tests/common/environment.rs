@@ -31,7 +31,13 @@ pub struct TestEnvironment {
 
 impl TestEnvironment {
     pub fn new() -> Self {
-        let variables = [("SECRET", SECRET), ("NUMBER", "12"), ("FLAG", "true"), ("CULVERT_ARCHIVE", "/srv/archive")];
+        let variables = [
+            ("SECRET", SECRET),
+            ("NUMBER", "12"),
+            ("RATE", "3 GiB"),
+            ("FLAG", "true"),
+            ("CULVERT_ARCHIVE", "/srv/archive"),
+        ];
         Self {
             variables: variables.map(|(name, value)| (name, value.into())).into(),
             files: [("/run/secrets/key", "s3cr3t-value\r\n"), ("/run/rate", "3 MiB/s\n")].into(),

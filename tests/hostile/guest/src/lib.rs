@@ -1,7 +1,11 @@
-//! A connector that breaks the rule that `behaviour` names, and keeps all others. As a source it has
-//! five good objects and a bad one; as a sink it takes everything and keeps nothing.
+//! A connector that breaks the rules that its table names, and keeps all others. As a source it has
+//! five good objects and one for each crime in `objects`; as a sink it takes everything and keeps
+//! nothing. Reaches for nothing but what a crime is about.
 
 mod crime;
+mod describe;
+mod listing;
+mod sandbox;
 mod sink;
 mod source;
 
@@ -12,6 +16,8 @@ use culvert_sdk::{
 };
 use serde::Deserialize;
 
+use crate::crime::Crime;
+
 struct Hostile;
 
 culvert_sdk::export_storage!(Hostile);
@@ -20,54 +26,38 @@ culvert_sdk::export_storage!(Hostile);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
+    /// The crime of the instance itself.
     behaviour: String,
-    /// The folder, for the behaviours that want to leave it.
-    #[serde(default, rename = "path")]
-    _path: String,
+    /// Crimes that are each committed on the object `bad-<crime>`.
+    #[serde(default)]
+    objects: Vec<String>,
+    /// The granted folder, as the host calls it.
+    #[serde(default)]
+    path: String,
 }
 
 thread_local! {
     static CONFIG: Configured<Config> = const { Configured::new() };
 }
 
-const SCHEMA: &str = r#"{"type": "object", "additionalProperties": false, "required": ["behaviour"], "properties": {
-    "behaviour": {"type": "string", "title": "Behaviour", "description": "The rule to break."},
-    "path": {"type": "string", "title": "Folder", "description": "A folder to leave.", "x-grant": "folder"}
-}}"#;
-
 /// Bytes of a good object.
 const SIZE: u64 = 10;
 
 impl connector::Guest for Hostile {
     fn describe() -> Description {
-        Description {
-            name: "hostile".to_owned(),
-            version: "0.1.0".to_owned(),
-            source_schema: SCHEMA.to_owned(),
-            sink_schema: SCHEMA.to_owned(),
-            capabilities: ["range-read", "parts", "checksum:crc64-nvme"].map(str::to_owned).to_vec(),
-        }
+        describe::description()
     }
 
     async fn configure(_role: Role, config: String, _owner: String) -> Result<(), Error> {
         CONFIG.with(|place| place.set(culvert_sdk::config::parse(&config)?))?;
-        crime::commit("configure");
+        Crime::of_instance().commit("configure").await;
         Ok(())
     }
 
     async fn check() -> Result<(), Error> {
-        crime::commit("check");
+        Crime::of_instance().commit("check").await;
         Ok(())
     }
-}
-
-/// What the pipeline asked for.
-fn behaviour() -> String {
-    CONFIG.with(Configured::get).map_or_else(|_| String::new(), |config| config.behaviour.clone())
-}
-
-fn is(behaviour: &str) -> bool {
-    self::behaviour() == behaviour
 }
 
 fn object(key: &str, size: Option<u64>) -> Object {

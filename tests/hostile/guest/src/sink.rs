@@ -1,18 +1,18 @@
-//! The sink: takes everything and keeps nothing, but for what its behaviour says.
+//! The sink: takes everything and keeps nothing, but for what the crimes say.
 
 use std::future::pending;
 
 use culvert_sdk::{
-    FutureReader, StreamReader, StreamResult, error, posix,
+    FutureReader, StreamReader, StreamResult, error,
     sink::{Guest, Part, Receipt, Replace},
-    types::{Checksum, Error, Object},
-    wasi::filesystem::{
-        preopens,
-        types::{DescriptorFlags, OpenFlags, PathFlags},
-    },
+    types::{Attribute, Checksum, Error, Object},
 };
 
-use crate::{Hostile, crime, is};
+use crate::{
+    Hostile,
+    crime::{self, Crime},
+    sandbox,
+};
 
 impl Guest for Hostile {
     async fn put(
@@ -21,88 +21,113 @@ impl Guest for Hostile {
         whole: FutureReader<Result<Vec<Checksum>, Error>>,
         _replace: Replace,
     ) -> Result<Object, Error> {
-        let bad = object.key.contains("bad");
-        if bad {
-            crime::commit("put");
+        let crime = Crime::of(&object.key);
+        crime.commit("put").await;
+        match crime.name() {
+            "stuck-put" => pending().await,
+            "hasty-put" => return Ok(object),
+            "half-put" => {
+                take(data, 100_000).await;
+                return Ok(object);
+            }
+            "late-trap" => {
+                take(data, 100_000).await;
+                crime::commit("trap");
+                return Ok(object);
+            }
+            "deaf-put" => {
+                let checksums = whole.await?;
+                drop(data);
+                return Ok(Object { checksums, ..object });
+            }
+            "leave-sink" => sandbox::leave_sink().await?,
+            _ => {}
         }
-        if bad && is("stuck-put") {
-            return pending().await;
-        }
-        if bad && is("hasty-put") {
-            return Ok(object);
-        }
-        if bad && is("leave-root") {
-            leave_root().await?;
-        }
-        let size = drain(data).await;
+        let size = take(data, u64::MAX).await;
         let checksums = whole.await?;
-        if bad && is("misname-put") {
-            return Ok(Object { key: "another".to_owned(), ..object });
+        let mut stored = Object { size: Some(size), checksums, ..object };
+        match crime.name() {
+            "tired-put" => pending().await,
+            "false-put" => return Err(error::no_space("it was too much after all")),
+            "misname-put" => stored.key = "another".to_owned(),
+            "missize-put" | "loop-delete" | "trap-delete" => stored.size = Some(size + 1),
+            "mischeck-put" => {
+                stored.checksums = vec![Checksum { algorithm: "crc64-nvme".to_owned(), value: vec![1; 8] }];
+            }
+            "oversized-put" => {
+                stored.attributes = vec![Attribute { name: "n".repeat(1000), value: "v".repeat(1000) }; 1000];
+            }
+            _ => {}
         }
-        if bad && is("missize-put") {
-            return Ok(Object { size: Some(size + 1), ..object });
-        }
-        if bad && is("mischeck-put") {
-            let checksum = Checksum { algorithm: "crc64-nvme".to_owned(), value: vec![1; 8] };
-            return Ok(Object { checksums: vec![checksum], ..object });
-        }
-        Ok(Object { size: Some(size), checksums, ..object })
+        Ok(stored)
     }
 
     async fn begin(object: Object) -> Result<String, Error> {
-        crime::commit("begin");
-        if is("huge-token") {
+        let crime = Crime::of(&object.key);
+        crime.commit("begin").await;
+        if crime.is("huge-token") {
             return Ok("t".repeat(1 << 20));
         }
         Ok(object.key)
     }
 
-    async fn write_part(_upload: String, part: Part, data: StreamReader<u8>) -> Result<Receipt, Error> {
-        crime::commit("write-part");
-        drain(data).await;
-        if is("wrong-receipt") {
-            return Ok(Receipt { part: part.number + 1, token: String::new() });
+    async fn write_part(upload: String, part: Part, data: StreamReader<u8>) -> Result<Receipt, Error> {
+        let crime = Crime::of(&upload);
+        crime.commit("write-part").await;
+        let mut receipt = Receipt { part: part.number, token: String::new() };
+        match crime.name() {
+            "stuck-part" => pending().await,
+            "hasty-part" => return Ok(receipt),
+            "loop-abort" | "trap-abort" | "sleep-abort" => return Err(error::too_large("so it has to be aborted")),
+            "wrong-receipt" => receipt.part += 1,
+            "huge-receipt" => receipt.token = "t".repeat(1 << 20),
+            _ => {}
         }
-        if is("huge-receipt") {
-            return Ok(Receipt { part: part.number, token: "t".repeat(1 << 20) });
-        }
-        Ok(Receipt { part: part.number, token: String::new() })
+        take(data, u64::MAX).await;
+        Ok(receipt)
     }
 
     async fn commit(
-        _upload: String,
+        upload: String,
         object: Object,
         _receipts: Vec<Receipt>,
         _replace: Replace,
     ) -> Result<Object, Error> {
-        crime::commit("commit");
+        let crime = Crime::of(&upload);
+        crime.commit("commit").await;
+        if crime.is("missize-commit") {
+            return Ok(Object { size: Some(1), ..object });
+        }
         Ok(object)
     }
 
-    async fn abort(_upload: String) -> Result<(), Error> {
-        crime::commit("abort");
+    async fn abort(upload: String) -> Result<(), Error> {
+        Crime::of(&upload).commit("abort").await;
         Ok(())
     }
 
     async fn sweep(_keep: Vec<String>) -> Result<u64, Error> {
+        Crime::of_instance().commit("sweep").await;
         Ok(0)
     }
 
     async fn stat(key: String) -> Result<Object, Error> {
-        if key.contains("bad") {
-            crime::commit("stat");
+        let crime = Crime::of(&key);
+        crime.commit("stat").await;
+        if crime.is("misname-stat") {
+            return Ok(crate::object("another", Some(1)));
         }
         Err(error::not_found(key))
     }
 
-    async fn delete(_key: String) -> Result<(), Error> {
-        crime::commit("delete");
+    async fn delete(key: String) -> Result<(), Error> {
+        Crime::of(&key).commit("delete").await;
         Ok(())
     }
 }
 
-/// Takes every byte and says how many there were.
-async fn drain(mut data: StreamReader<u8>) -> u64 {
+/// Takes that many bytes or all, and says how many there were.
+async fn take(mut data: StreamReader<u8>, most: u64) -> u64 {
     let mut total = 0;
     let mut buffer = Vec::with_capacity(1 << 16);
     loop {
@@ -110,24 +135,8 @@ async fn drain(mut data: StreamReader<u8>) -> u64 {
         (result, buffer) = data.read(buffer).await;
         total += buffer.len() as u64;
         buffer.clear();
-        if result == StreamResult::Dropped {
+        if result == StreamResult::Dropped || total >= most {
             return total;
         }
     }
-}
-
-/// Succeeds if a file can be made outside the granted folder.
-async fn leave_root() -> Result<(), Error> {
-    let root = preopens::get_directories().remove(0).0;
-    let (create, write) = (OpenFlags::CREATE, DescriptorFlags::WRITE);
-    // A link is only a name; it's following it that must be refused.
-    let _ = posix::symlink_at(&root, "/tmp", "out");
-    let _ = posix::symlink_at(&root, "..", "up");
-    for path in ["out/culvert-planted", "up/planted", "../planted", "/tmp/culvert-planted"] {
-        let opened = root.open_at(PathFlags::SYMLINK_FOLLOW, path.to_owned(), create, write).await;
-        if opened.is_ok() || posix::rename_at(&root, "out", path, true).is_ok() {
-            return Ok(());
-        }
-    }
-    Err(error::permission_denied("every way out is closed"))
 }
