@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use culvert_flow::rules::Limits as TunnelLimits;
+use culvert_flow::{rules::Limits as TunnelLimits, tunnel::Tunnel};
 use culvert_host::{
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
     grants::{FolderGrant, Grants},
@@ -15,10 +15,10 @@ use culvert_host::{
     runtime::Runtime,
 };
 use culvert_manifest::{
-    Config, ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
+    ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
 };
 
-use crate::{args::Places, connectors, exit::Failure, folders};
+use crate::{args::Places, connectors, exit::Failure, folders, network::Network};
 
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
@@ -34,8 +34,10 @@ pub(crate) struct Assembly {
 /// One end, before anything is opened.
 struct End {
     connector: Connector,
-    config: Config,
+    /// The endpoint's table as JSON: secrets in clear.
+    config: String,
     folder: Option<PathBuf>,
+    network: Network,
 }
 
 /// Length of an owner's mark in hex digits.
@@ -148,17 +150,18 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems)),
     };
+    let (mut network, config) =
+        Network::split(config.expose(), schema).map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
     let mut folder = None;
     for grant in table.grants(schema) {
         match grant {
             Grant::Folder(path) if folder.is_none() => folder = Some(path),
             Grant::Folder(_) => return Err(located(&"it asks for two folders; one can be granted")),
-            Grant::Endpoint(_) => {
-                return Err(located(&"it asks for an endpoint on the network; this engine grants folders"));
-            }
+            Grant::Endpoint(url) => network.grant(&url).map_err(|it| located(&it))?,
+            Grant::Subdomain(label) => network.grant_below(label),
         }
     }
-    Ok(Ok(End { connector, config, folder }))
+    Ok(Ok(End { connector, config, folder, network }))
 }
 
 /// A run whose sink lies in its source would move what it has just written, for ever.
@@ -184,12 +187,13 @@ fn nearest_existing(path: &Path) -> &Path {
 // === impl Assembly ===
 
 impl Assembly {
-    /// Both ends with their grants: a source reads its folder, a sink writes to its own.
+    /// Both ends with their grants: a source reads its folder, a sink writes to its own. Requests
+    /// take their credits from `tunnel`.
     ///
     /// # Errors
-    /// The sink's folder can't be made.
-    pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
-        let source = self.endpoint(&self.source, self.source.folder.clone(), false);
+    /// The sink's folder can't be made, or an end's way to the network can't be set up.
+    pub(crate) fn ends(&self, missing: MissingFolder, tunnel: &Tunnel) -> Result<Ends, Failure> {
+        let source = self.endpoint(&self.source, self.source.folder.clone(), false, tunnel)?;
         let mut stand_in = None;
         let mut folder = self.sink.folder.clone();
         if let Some(path) = folder.as_deref().filter(|path| !path.exists()) {
@@ -203,7 +207,7 @@ impl Assembly {
                 }
             }
         }
-        let sink = self.endpoint(&self.sink, folder, true);
+        let sink = self.endpoint(&self.sink, folder, true, tunnel)?;
         Ok(Ends {
             source: SourceEndpoint::new(source).map_err(Failure::usage)?,
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
@@ -216,14 +220,22 @@ impl Assembly {
         self.sink.folder.as_deref().filter(|folder| !folder.exists())
     }
 
-    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Endpoint {
-        Endpoint {
+    fn endpoint(
+        &self,
+        end: &End,
+        folder: Option<PathBuf>,
+        writable: bool,
+        tunnel: &Tunnel,
+    ) -> Result<Endpoint, Failure> {
+        let folder = folder.map(|path| FolderGrant { path, writable });
+        Ok(Endpoint {
             connector: end.connector.clone(),
-            grants: Grants { folder: folder.map(|path| FolderGrant { path, writable }) },
+            grants: Grants { folder, endpoints: end.network.grants() },
             limits: limits(&self.pipeline.limits),
-            config: end.config.expose().to_string(),
+            access: end.network.access(tunnel).map_err(Failure::usage)?,
+            config: end.config.clone(),
             owner: self.owner.clone(),
-        }
+        })
     }
 }
 

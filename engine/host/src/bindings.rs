@@ -5,10 +5,14 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "storage",
     imports: {
+        "culvert:connector/credentials.get": async | store | trappable,
         "culvert:connector/posix.checksum": async | store | trappable,
         "culvert:connector/posix.list-directory": store | trappable,
         default: trappable,
     },
     exports: { default: async | store },
-    with: { "wasi": wasmtime_wasi::p3::bindings },
+    with: {
+        "wasi:http": wasmtime_wasi_http::p3::bindings::http,
+        "wasi": wasmtime_wasi::p3::bindings,
+    },
 });

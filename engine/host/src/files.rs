@@ -13,7 +13,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use culvert_flow::body::{Chunk, Chunks, Extent, MAX_CHUNK_BYTES};
+use culvert_flow::{
+    body::{Chunk, Chunks, Extent, MAX_CHUNK_BYTES},
+    error::Error,
+    object::Checksums,
+};
+use futures_util::future::Shared;
 use tokio::sync::oneshot;
 use wasmtime::{
     StoreContextMut,
@@ -34,10 +39,14 @@ pub(crate) struct FileReading {
     done: Option<Done>,
 }
 
+/// Tells, to more than one, whether a body was whole.
+pub(crate) type Whole = Shared<Pin<Box<dyn Future<Output = Result<Checksums, Error>> + Send>>>;
+
 /// A body on its way to a guest's sink. The host takes it back when the guest passes it on.
 pub(crate) struct Feed {
     chunks: Chunks,
     progress: Arc<Progress>,
+    whole: Option<Whole>,
 }
 
 /// A stream that a guest made itself, on its way into a file.
@@ -273,11 +282,20 @@ impl<D> StreamProducer<D> for FileReading {
 // === impl Feed ===
 
 impl Feed {
-    pub(crate) fn new(chunks: Chunks, progress: Arc<Progress>) -> Self {
-        Self { chunks, progress }
+    /// `whole` is for who must not show the last byte before; none for a part.
+    pub(crate) fn new(chunks: Chunks, progress: Arc<Progress>, whole: Option<Whole>) -> Self {
+        Self { chunks, progress, whole }
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(crate) fn take_whole(&mut self) -> Option<Whole> {
+        self.whole.take()
+    }
+
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
         self.progress.watch(self.chunks.poll_next(context))
     }
 }

@@ -1,7 +1,11 @@
 //! `flow::Sink` over a connector: chunks go in as a stream that the host takes back when the guest
 //! passes it on to a file. Checks what the guest answers; decides nothing.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::Context,
+};
 
 use culvert_flow::{
     body::{BodyReader, Chunks},
@@ -9,12 +13,13 @@ use culvert_flow::{
     object::{Key, Object},
     sink::{Part, Receipt, Replace, Sink},
 };
+use futures_util::FutureExt;
 use wasmtime::component::{Accessor, FutureReader, StreamReader};
 
 use crate::{
     bindings::{culvert::connector::types as wit, exports::culvert::connector::sink as wit_sink},
     convert,
-    files::Feed,
+    files::{Feed, Whole},
     instance::Instance,
     loader::Exports,
     progress::Progress,
@@ -82,18 +87,20 @@ impl Sink for HostSink {
         let BodyReader { chunks, end } = body;
         let progress = Arc::new(Progress::default());
         let shared = Arc::clone(&progress);
+        let whole: Whole = (Box::pin(end.whole()) as Pin<Box<dyn Future<Output = _> + Send>>).shared();
         let stored = self.call("put", Some(&object.key), Some(&progress), async move |accessor, sink| {
             let (data, whole) = accessor.with(|mut access| {
                 let progress = Arc::clone(&shared);
+                let data = StreamReader::new(&mut access, Feed::new(chunks, shared, Some(whole.clone())))?;
                 let whole = async move {
-                    let mut waiting = std::pin::pin!(end.whole());
-                    let whole = std::future::poll_fn(|context| progress.watch(waiting.as_mut().poll(context))).await;
+                    let mut waiting = whole;
+                    let poll = |context: &mut Context<'_>| progress.watch(Pin::new(&mut waiting).poll(context));
+                    let whole = std::future::poll_fn(poll).await;
                     wasmtime::error::Ok(match whole {
                         Ok(checksums) => Ok(convert::to_wit_checksums(&checksums)),
                         Err(error) => Err(convert::to_wit_error(&error)),
                     })
                 };
-                let data = StreamReader::new(&mut access, Feed::new(chunks, shared))?;
                 wasmtime::error::Ok((data, FutureReader::new(&mut access, whole)?))
             })?;
             sink.call_put(accessor, sent, data, whole, to_wit_replace(replace)).await
@@ -119,7 +126,7 @@ impl Sink for HostSink {
         let progress = Arc::new(Progress::default());
         let shared = Arc::clone(&progress);
         let written = self.call("write-part", None, Some(&progress), async move |accessor, sink| {
-            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, shared)))?;
+            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, shared, None)))?;
             sink.call_write_part(accessor, upload, sent, data).await
         });
         let receipt = written.await?;

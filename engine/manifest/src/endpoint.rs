@@ -44,6 +44,8 @@ pub enum Grant {
     Folder(PathBuf),
     /// A URL without user, password, path or query: `https://example.com:8443`.
     Endpoint(String),
+    /// The server of this name below each endpoint: `archive` for `https://archive.example.com:8443`.
+    Subdomain(String),
 }
 
 // === impl Endpoint ===
@@ -87,6 +89,7 @@ impl Endpoint {
                 grants.push(Grant::Folder(std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))));
             }
             ("endpoint", Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+            ("subdomain", Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
             _ => {}
         });
         grants
