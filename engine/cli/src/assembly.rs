@@ -23,7 +23,9 @@ use crate::{args::Places, connectors, exit::Failure, folders, network::Network};
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
     pub(crate) pipeline: Pipeline,
-    pub(crate) tunnel: TunnelLimits,
+    pub(crate) tunnel_limits: TunnelLimits,
+    /// The one that all rounds, and both ends' requests, go through.
+    pub(crate) tunnel: Tunnel,
     /// Where this pipeline's journal and reports are.
     pub(crate) state: PathBuf,
     source: End,
@@ -68,7 +70,7 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     let text = folders::read_text(file)
         .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
     let pipeline = parse(file, &text, &ProcessEnvironment).map_err(|problems| Failure::usage(problems.render()))?;
-    let tunnel = find_tunnel(&pipeline, places)?;
+    let tunnel_limits = find_tunnel(&pipeline, places)?;
     let runtime = runtime(places)?;
     let source = load(&runtime, file, &pipeline.source)?;
     let sink = load(&runtime, file, &pipeline.sink)?;
@@ -83,7 +85,8 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
-    Ok(Assembly { pipeline, tunnel, state, source, sink, owner })
+    let tunnel = Tunnel::new(tunnel_limits);
+    Ok(Assembly { pipeline, tunnel_limits, tunnel, state, source, sink, owner })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -187,13 +190,12 @@ fn nearest_existing(path: &Path) -> &Path {
 // === impl Assembly ===
 
 impl Assembly {
-    /// Both ends with their grants: a source reads its folder, a sink writes to its own. Requests
-    /// take their credits from `tunnel`.
+    /// Both ends with their grants: a source reads its folder, a sink writes to its own.
     ///
     /// # Errors
     /// The sink's folder can't be made, or an end's way to the network can't be set up.
-    pub(crate) fn ends(&self, missing: MissingFolder, tunnel: &Tunnel) -> Result<Ends, Failure> {
-        let source = self.endpoint(&self.source, self.source.folder.clone(), false, tunnel)?;
+    pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
+        let source = self.endpoint(&self.source, self.source.folder.clone(), false)?;
         let mut stand_in = None;
         let mut folder = self.sink.folder.clone();
         if let Some(path) = folder.as_deref().filter(|path| !path.exists()) {
@@ -207,7 +209,7 @@ impl Assembly {
                 }
             }
         }
-        let sink = self.endpoint(&self.sink, folder, true, tunnel)?;
+        let sink = self.endpoint(&self.sink, folder, true)?;
         Ok(Ends {
             source: SourceEndpoint::new(source).map_err(Failure::usage)?,
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
@@ -220,19 +222,13 @@ impl Assembly {
         self.sink.folder.as_deref().filter(|folder| !folder.exists())
     }
 
-    fn endpoint(
-        &self,
-        end: &End,
-        folder: Option<PathBuf>,
-        writable: bool,
-        tunnel: &Tunnel,
-    ) -> Result<Endpoint, Failure> {
+    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Result<Endpoint, Failure> {
         let folder = folder.map(|path| FolderGrant { path, writable });
         Ok(Endpoint {
             connector: end.connector.clone(),
             grants: Grants { folder, endpoints: end.network.grants() },
             limits: limits(&self.pipeline.limits),
-            access: end.network.access(tunnel).map_err(Failure::usage)?,
+            access: end.network.access(&self.tunnel).map_err(Failure::usage)?,
             config: end.config.clone(),
             owner: self.owner.clone(),
         })

@@ -26,7 +26,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::failure;
 use crate::{
-    files::{Feed, Whole, read_chunk},
+    files::{End, Feed, read_chunk},
     progress::Progress,
 };
 
@@ -41,7 +41,7 @@ pub(super) struct FeedBody {
     feed: Feed,
     /// Resolves once the engine knows whether the bytes were whole; none for a part, whose object
     /// isn't visible yet.
-    whole: Option<Whole>,
+    whole: Option<End>,
     held: Option<Bytes>,
     ended: bool,
 }
@@ -80,7 +80,7 @@ impl Body for Leaving {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.progress.watch(polled)
+        self.progress.watch_data(polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -96,14 +96,14 @@ impl Body for Leaving {
 
 impl FeedBody {
     pub(super) fn new(mut feed: Feed) -> Self {
-        let whole = feed.take_whole();
+        let whole = feed.take_end();
         Self { feed, whole, held: None, ended: false }
     }
 
     /// What comes after the last chunk: nothing, or the one that was held back.
     fn poll_last(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Some(whole) = &mut self.whole {
-            let is_whole = ready!(self.feed.progress().watch(Pin::new(whole).poll(context))).is_ok();
+            let is_whole = ready!(self.feed.progress().watch_end(Pin::new(whole).poll(context))).is_ok();
             self.whole = None;
             if !is_whole {
                 self.held = None;
@@ -128,6 +128,7 @@ impl Body for FeedBody {
                 },
                 None => {
                     self.ended = true;
+                    self.feed.progress().end_data();
                     break;
                 }
             };
