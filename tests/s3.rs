@@ -3,4 +3,5 @@
 
 mod errors;
 mod identity;
+mod listing;
 mod wire;

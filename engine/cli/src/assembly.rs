@@ -224,11 +224,12 @@ impl Assembly {
 
     fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Result<Endpoint, Failure> {
         let folder = folder.map(|path| FolderGrant { path, writable });
+        let workers = self.pipeline.transfer.workers;
         Ok(Endpoint {
             connector: end.connector.clone(),
             grants: Grants { folder, endpoints: end.network.grants() },
             limits: limits(&self.pipeline.limits),
-            access: end.network.access(&self.tunnel).map_err(Failure::usage)?,
+            access: end.network.access(&self.tunnel, self.tunnel_limits, workers).map_err(Failure::usage)?,
             config: end.config.clone(),
             owner: self.owner.clone(),
         })

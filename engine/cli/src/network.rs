@@ -4,7 +4,10 @@
 
 use std::{fmt::Display, num::NonZeroUsize, time::Duration};
 
-use culvert_flow::tunnel::Tunnel;
+use culvert_flow::{
+    rules::{ByteRate, Limits},
+    tunnel::Tunnel,
+};
 use culvert_host::{
     access::Access,
     credentials::{Credential, Credentials},
@@ -20,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// `limits.call_timeout`, after which the connector itself would be ended.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(45);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Least buffer of a connection in bytes: two of a TCP segment's largest size.
+const LEAST_READ_AHEAD: usize = 8 * 1024;
 /// One for each of the most workers that a pipeline may have.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
@@ -60,6 +65,7 @@ impl Network {
             response_timeout: marked.duration("response-timeout")?.unwrap_or(RESPONSE_TIMEOUT),
             idle_timeout: marked.duration("idle-timeout")?.unwrap_or(IDLE_TIMEOUT),
             max_connections: marked.count("max-connections").unwrap_or(MAX_CONNECTIONS),
+            read_ahead: None,
         };
         let credentials = marked.credentials()?;
         let network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials };
@@ -89,13 +95,23 @@ impl Network {
 
     /// # Errors
     /// The roots can't be read, or the proxy's URL isn't one.
-    pub(crate) fn access(&self, tunnel: &Tunnel) -> Result<Access, String> {
+    pub(crate) fn access(&self, tunnel: &Tunnel, limits: Limits, workers: NonZeroUsize) -> Result<Access, String> {
         let http = match self.endpoints.is_empty() {
             true => None,
-            false => Some(Http::new(self.settings.clone(), tunnel.clone())?),
+            false => {
+                let read_ahead = limits.max_bandwidth.map(|rate| read_ahead(rate, workers));
+                let settings = Settings { read_ahead, ..self.settings.clone() };
+                Some(Http::new(settings, tunnel.clone())?)
+            }
         };
         Ok(Access { http, credentials: self.credentials.clone() })
     }
+}
+
+/// All workers' buffers together hold a twentieth of a second of the limit.
+fn read_ahead(rate: ByteRate, workers: NonZeroUsize) -> usize {
+    let bytes = rate.0.get() / 20 / workers.get() as u64;
+    usize::try_from(bytes).unwrap_or(usize::MAX).max(LEAST_READ_AHEAD)
 }
 
 // === impl Marked ===

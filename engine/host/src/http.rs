@@ -35,6 +35,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Connections that one instance keeps for later: it does one call at a time, and a listing goes on
 /// beside it.
 const MAX_IDLE: usize = 4;
+/// Least buffer of a connection: an answer's head must fit.
+const LEAST_BUFFER_BYTES: usize = 64 * 1024;
 /// How long the first address of a name may take before the next one is tried beside it (RFC 8305,
 /// section 5).
 const HAPPY_EYEBALLS: Duration = Duration::from_millis(250);
@@ -80,6 +82,9 @@ impl Http {
         let connector = secured.https_or_http().enable_http1().wrap_connector(dial);
         let mut pool = Pool::builder(TokioExecutor::new());
         pool.pool_timer(TokioTimer::new()).pool_idle_timeout(KEEP_ALIVE).pool_max_idle_per_host(MAX_IDLE);
+        if let Some(bytes) = shared.settings.read_ahead {
+            pool.http1_max_buf_size(bytes.max(LEAST_BUFFER_BYTES));
+        }
         Client { shared, pool: pool.build(connector) }
     }
 }

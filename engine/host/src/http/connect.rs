@@ -46,6 +46,8 @@ impl Dial {
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(settings.connect_timeout));
         tcp.set_happy_eyeballs_timeout(Some(HAPPY_EYEBALLS));
+        // The system doubles what it's asked for.
+        tcp.set_recv_buffer_size(settings.read_ahead.map(|bytes| bytes / 2));
         match &settings.bind {
             Some(Bind::Address(address)) => tcp.set_local_address(Some(*address)),
             Some(Bind::Interface(name)) => {

@@ -31,6 +31,9 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Requests under way at one time, each on a connection of its own.
     pub max_connections: NonZeroUsize,
+    /// Bytes of an answer that one connection may take before they are asked for: below a limit what
+    /// lies in buffers has been over the wire without credit. None: as many as the system likes.
+    pub read_ahead: Option<usize>,
 }
 
 /// Where connections start: a leased line or a VPN has its own address or interface.
@@ -138,6 +141,7 @@ mod tests {
             response_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),
             max_connections: NonZeroUsize::MIN,
+            read_ahead: None,
         }
     }
 
