@@ -26,6 +26,8 @@ pub mod sink;
 
 mod transfer;
 
+pub mod journal;
+
 pub mod meter;
 mod retry;
 pub mod run;

@@ -16,6 +16,8 @@ pub struct Meter {
     pub skipped: Counter,
     pub failed: Counter,
     pub deleted: Counter,
+    /// Objects that failed verification and were moved well by a further attempt.
+    pub repaired: Counter,
     pub retries: Counter,
     /// Bytes handed to the sink, those of attempts that failed included.
     pub bytes: Counter,

@@ -81,6 +81,7 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
         skipped: meter.skipped.get(),
         failed: meter.failed.get(),
         deleted: meter.deleted.get(),
+        repaired: meter.repaired.get(),
         bytes_moved: meter.bytes_moved.get(),
         retries: meter.retries.get(),
         seconds: begin.elapsed().as_secs_f64(),

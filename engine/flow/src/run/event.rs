@@ -74,6 +74,8 @@ pub struct Summary {
     pub skipped: u64,
     pub failed: u64,
     pub deleted: u64,
+    /// Of those that were moved: verification failed first, and a further attempt was whole.
+    pub repaired: u64,
     /// Of the objects that were moved.
     pub bytes_moved: u64,
     pub retries: u64,

@@ -12,6 +12,8 @@ use crate::{
 pub enum Grade {
     /// The sink's own checksum equals the one computed from the source's bytes.
     Checksum(Algorithm),
+    /// The sink was read back, and its bytes add up to the checksum of the source's.
+    Reread(Algorithm),
     /// The number of bytes.
     Size,
 }
