@@ -24,11 +24,12 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use self::{lock::Holder, writer::Writer};
 pub(crate) use self::{
     lookup::{Known, Lookup, Settled},
     record::{Entry, Item, Proof},
@@ -38,7 +39,6 @@ pub use self::{
     reader::{Counts, Reader, Records, Wanted},
     record::{Outcome, Record, RunRecord, RunState},
 };
-use self::{lock::Holder, writer::Writer};
 use crate::{
     error::{Code, Error},
     meter::Meter,
@@ -50,6 +50,9 @@ use crate::{
 /// Most entries between those who move and the thread that writes: about a megabyte, and more than
 /// a group.
 const CHANNEL_ENTRIES: usize = 8192;
+
+/// How often whoever waits for the writer looks whether it's still there.
+const ALIVE_CHECK: Duration = Duration::from_millis(200);
 
 /// For what a journal was written: another source or sink would make lies of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,14 +125,7 @@ impl Journal {
         let thread = thread.map_err(|error| {
             Error::new(Code::IO, "journal", format!("the journal's thread can't be started: {error}"))
         })?;
-        Ok(Self {
-            path: path.to_owned(),
-            entries: Some(sender),
-            writer: Some(thread),
-            broken,
-            lookup,
-            _holder: holder,
-        })
+        Ok(Self { path: path.to_owned(), entries: Some(sender), writer: Some(thread), broken, lookup, _holder: holder })
     }
 
     pub fn path(&self) -> &Path {
@@ -151,14 +147,14 @@ impl Journal {
     pub fn flush(&self) -> Result<(), Error> {
         let (reply, answer) = bounded(1);
         self.send(Entry::Flush(reply));
-        answer.recv().unwrap_or_else(|_| Err(self.failure()))
+        self.wait(&answer)
     }
 
     /// Begins a run, or goes on with the last one where it didn't end in order.
     pub(crate) fn begin(&self, round: u32, meter: &Arc<Meter>) -> Result<Started, Error> {
         let (reply, answer) = bounded(1);
         self.send(Entry::Begin { round, meter: Arc::clone(meter), now: SystemTime::now(), reply });
-        answer.recv().unwrap_or_else(|_| Err(self.failure()))
+        self.wait(&answer)
     }
 
     /// Writes down how a run ended, and everything before it.
@@ -196,9 +192,23 @@ impl Journal {
         }
     }
 
+    /// The writer's answer. What's in a channel outlives the thread that would have read it, so the
+    /// thread is looked at too.
+    fn wait<T>(&self, answer: &Receiver<Result<T, Error>>) -> Result<T, Error> {
+        loop {
+            let gone = self.writer.as_ref().is_none_or(JoinHandle::is_finished);
+            match answer.recv_timeout(ALIVE_CHECK) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) if !gone => {}
+                Err(_) => return Err(self.failure()),
+            }
+        }
+    }
+
     fn failure(&self) -> Error {
         let broken = lock(&self.broken).clone();
-        broken.unwrap_or_else(|| Error::new(Code::INTERNAL, "journal", "the journal's thread ended before its work did"))
+        broken
+            .unwrap_or_else(|| Error::new(Code::INTERNAL, "journal", "the journal's thread ended before its work did"))
     }
 }
 

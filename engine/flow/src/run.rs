@@ -1,9 +1,11 @@
-//! One run of a pipeline: a lister, workers, and the summary of what they did. Moves nothing itself
-//! and keeps nothing for the next run.
+//! One run of a pipeline: a lister, workers, and the summary of what they did. Moves nothing itself;
+//! what it keeps for the next run is in the journal, if it has one.
 //!
 //! The lister walks the source with an instance of its own and fills a bounded queue; each worker
 //! owns one source and one sink instance, compares, and moves objects or parts of them.
 
+mod book;
+mod clean;
 mod event;
 mod lister;
 mod queue;
@@ -20,23 +22,24 @@ use std::{
 
 use tokio::time::Instant;
 
+use self::{book::Book, lister::Lister, queue::Queue, worker::Worker};
 pub use self::{
     event::{Event, Plan, State, Summary, Tally},
     spawn::{LocalFuture, Lost, Spawn, ThreadPerWorker, Work},
 };
-use self::{lister::Lister, queue::Queue, worker::Worker};
 pub use crate::transfer::Grade;
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
+    journal::Journal,
     meter::Meter,
     object::{Capabilities, Key, Kind, Object},
     retry::{Jitter, Policy},
     rules::{Overwrite, Selection, Transfer},
-    sink::{OpenSink, Replace, Sink},
+    sink::{OpenSink, Replace},
     source::OpenSource,
     sync::{Cancel, lock},
-    transfer::{Moved, Terms},
+    transfer::{Failure, Moved, Terms},
     tunnel::Tunnel,
 };
 
@@ -59,6 +62,11 @@ pub struct Job {
     pub cancel: Cancel,
     /// The run before this one didn't end in order: what it left at the sink is removed first.
     pub sweep: bool,
+    /// What is done is written down here, and what was done before isn't done again.
+    pub journal: Option<Arc<Journal>>,
+    /// The round that this is, from 1; where the journal's last run didn't end in order, this one is
+    /// the rest of it.
+    pub round: u32,
     /// Spreads the pauses between attempts.
     pub seed: u64,
 }
@@ -71,22 +79,26 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     spawn: &impl Spawn,
 ) -> Summary {
     let begin = Instant::now();
-    let context = Arc::new(Context::new(job, None, sources.capabilities(), &*sinks));
+    let overwrite = job.transfer.overwrite;
+    let opened = job.journal.as_ref().map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
+    let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, None));
+    let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
     context.tell(Event::RunStarted);
-    let state = context.work(&sources, &sinks, spawn).await;
-    let meter = &context.meter;
-    let summary = Summary {
-        listed: meter.listed.get(),
-        moved: meter.moved.get(),
-        skipped: meter.skipped.get(),
-        failed: meter.failed.get(),
-        deleted: meter.deleted.get(),
-        repaired: meter.repaired.get(),
-        bytes_moved: meter.bytes_moved.get(),
-        retries: meter.retries.get(),
-        seconds: begin.elapsed().as_secs_f64(),
-        state,
+    let state = match refused {
+        None => context.work(&sources, &sinks, spawn).await,
+        Some(error) => State::Failed(error),
     };
+    if state == State::Finished {
+        let (context, sinks) = (Arc::clone(&context), Arc::clone(&sinks));
+        // Its own failure is told; a thread that dies leaves work for the next run.
+        let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::end_orphans(context, sinks)))).await;
+    }
+    let mut summary = Summary::of(&context.meter, begin.elapsed(), state);
+    if let Some(book) = &context.book
+        && let Err(error) = book.end(&summary)
+    {
+        summary.state = State::Failed(error);
+    }
     context.tell(Event::RunFinished(summary.clone()));
     summary
 }
@@ -113,19 +125,6 @@ pub async fn plan<So: OpenSource, Si: OpenSink>(
     }
 }
 
-/// Removes what an earlier run left. What can't be removed costs space, not truth.
-async fn sweep<Si: OpenSink>(context: Arc<Context>, sinks: Arc<Si>) {
-    let swept = async { sinks.open_sink().await?.sweep(&[]).await };
-    let swept = tokio::select! {
-        swept = swept => swept,
-        () = context.cancel.cancelled() => return,
-    };
-    match swept {
-        Ok(removed) => context.tell(Event::Swept { removed }),
-        Err(error) => tracing::warn!(%error, "what an earlier run left at the sink can't be removed"),
-    }
-}
-
 /// What lister and workers share.
 struct Context {
     selection: Selection,
@@ -136,6 +135,8 @@ struct Context {
     terms: Terms,
     source: Capabilities,
     queue: Arc<Queue>,
+    /// None without a journal, and of a plan.
+    book: Option<Book>,
     meter: Arc<Meter>,
     events: Arc<dyn Fn(Event) + Send + Sync>,
     cancel: Cancel,
@@ -175,7 +176,7 @@ impl fmt::Debug for Job {
 
 impl Context {
     fn new(job: Job, tallies: Option<Mutex<Tallies>>, source: &Capabilities, sinks: &impl OpenSink) -> Self {
-        let Job { selection, transfer, tunnel, meter, events, cancel, sweep, seed } = job;
+        let Job { selection, transfer, tunnel, meter, events, cancel, sweep, seed, .. } = job;
         let terms = Terms {
             tunnel,
             stop: Cancel::new(),
@@ -193,6 +194,7 @@ impl Context {
             terms,
             source: source.clone(),
             queue: Arc::default(),
+            book: None,
             meter,
             events,
             cancel,
@@ -209,10 +211,10 @@ impl Context {
         sinks: &Arc<Si>,
         spawn: &impl Spawn,
     ) -> State {
-        if self.sweep {
+        if self.sweep || self.book.as_ref().is_some_and(Book::is_resumed) {
             let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
             // Its own failure is told; a thread that dies is no reason not to move.
-            let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(sweep(context, sinks)))).await;
+            let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::sweep(context, sinks)))).await;
         }
         let mut crew = Vec::with_capacity(self.transfer.workers.get() + 1);
         let (context, opener) = (Arc::clone(self), Arc::clone(sources));
@@ -275,9 +277,30 @@ impl Context {
         (self.events)(event);
     }
 
-    fn moved(&self, object: &Object, moved: &Moved, attempts: u32) {
-        let Moved { bytes, grade } = *moved;
+    /// Writes something down; a run whose journal breaks can't go on.
+    fn note(&self, write: impl FnOnce(&Book) -> Result<(), Error>) {
+        if let Some(book) = &self.book
+            && let Err(error) = write(book)
+            && !self.is_stopped()
+        {
+            self.stop_for(error);
+        }
+    }
+
+    /// Something that a worker needs to know of the journal; a run whose journal breaks can't go on.
+    fn ask<T>(&self, asked: Result<T, Error>) -> Result<T, Failure> {
+        asked.map_err(|error| {
+            self.stop_for(error);
+            Failure::abandoned()
+        })
+    }
+
+    /// An object is whole at the sink; `repaired` if an attempt before this one wasn't.
+    fn moved(&self, object: &Object, moved: &Moved, attempts: u32, repaired: bool) {
+        let Moved { bytes, grade, .. } = *moved;
+        self.note(|book| book.moved(object, moved, attempts));
         self.meter.moved.add(1);
+        self.meter.repaired.add(u64::from(repaired));
         self.meter.bytes_moved.add(bytes);
         self.expect_instead(object, bytes);
         *lock(&self.systemic) = Streak::default();
@@ -285,6 +308,12 @@ impl Context {
     }
 
     fn skipped(&self, object: &Object, reason: SkipReason) {
+        self.note(|book| book.skipped(object, &reason));
+        self.tell_skipped(object, reason);
+    }
+
+    /// The same of what needs no writing down.
+    fn tell_skipped(&self, object: &Object, reason: SkipReason) {
         self.meter.skipped.add(1);
         if let Some(tallies) = &self.tallies {
             lock(tallies).skips.count(content_bytes(object));
@@ -304,6 +333,7 @@ impl Context {
     /// An object is given up. Where that says more about a store than about the object, and goes on
     /// saying it, the run is.
     fn failed(&self, name: String, error: Error, attempts: u32) {
+        self.note(|book| book.failed(&name, &error, attempts));
         self.meter.failed.add(1);
         let mut streak = lock(&self.systemic);
         if !SYSTEMIC_CODES.contains(&error.code) {

@@ -53,6 +53,8 @@ pub(super) fn job(assembly: &Assembly, output: &Arc<Output>, cancel: Cancel, swe
         events: Arc::new(move |event| output.event(&event)),
         cancel,
         sweep,
+        journal: None,
+        round: 1,
         seed: seed(),
     }
 }

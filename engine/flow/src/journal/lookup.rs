@@ -1,7 +1,10 @@
 //! What a run asks a journal before it moves anything: whether an object is as it was written down.
 //! Reads only what is on disk; what a run writes itself it doesn't need to ask.
 
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -11,7 +14,8 @@ use super::{
 };
 use crate::{error::Error, object::Key, rules::Overwrite};
 
-const FIND: &str = "SELECT run, outcome, settled, kind, size, modified, version, attributes FROM objects WHERE key = ?1";
+const FIND: &str =
+    "SELECT run, outcome, settled, kind, size, modified, version, attributes FROM objects WHERE key = ?1";
 
 /// A connection that reads.
 #[derive(Debug)]

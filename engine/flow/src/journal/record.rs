@@ -29,23 +29,56 @@ const NANOS: i64 = 1_000_000_000;
 /// What is told to the writer.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    Begin { round: u32, meter: Arc<Meter>, now: SystemTime, reply: Sender<Result<Started, Error>> },
-    End { summary: Box<Summary>, now: SystemTime },
+    Begin {
+        round: u32,
+        meter: Arc<Meter>,
+        now: SystemTime,
+        reply: Sender<Result<Started, Error>>,
+    },
+    End {
+        summary: Box<Summary>,
+        now: SystemTime,
+    },
     /// An object is whole at the sink, and proven.
-    Moved { item: Item, proof: Proof, now: SystemTime },
+    Moved {
+        item: Item,
+        proof: Proof,
+        now: SystemTime,
+    },
     /// The sink was asked about it, or nothing asks for it.
-    Skipped { item: Item, reason: Skip },
+    Skipped {
+        item: Item,
+        reason: Skip,
+    },
     /// Found as it was written down before: only the run is noted.
-    Unchanged { keys: Vec<Key>, reason: Skip },
-    Failed { name: String, error: Error, attempts: u32 },
+    Unchanged {
+        keys: Vec<Key>,
+        reason: Skip,
+    },
+    Failed {
+        name: String,
+        error: Error,
+        attempts: u32,
+    },
     /// A directory's own attributes are as they were listed. Not an object of a report.
-    Folder { item: Item },
+    Folder {
+        item: Item,
+    },
     /// What was known to be at the sink isn't any more.
     Lost(Key),
     /// It was removed from the sink because the source doesn't have it.
     Deleted(Key),
-    Begun { id: i64, item: Item, token: String, part_size: u64 },
-    Part { upload: i64, receipt: Receipt, checksums: Checksums },
+    Begun {
+        id: i64,
+        item: Item,
+        token: String,
+        part_size: u64,
+    },
+    Part {
+        upload: i64,
+        receipt: Receipt,
+        checksums: Checksums,
+    },
     /// Committed, aborted, or gone.
     Ended(i64),
     /// Everything up to here has been listed and is done; none: nobody knows.
@@ -181,9 +214,7 @@ impl Item {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let content = match (&self.version, &other.version) {
             (Some(ours), Some(theirs)) => ours == theirs,
-            (None, None) => {
-                self.modified.is_some() && self.modified == other.modified && self.size == other.size
-            }
+            (None, None) => self.modified.is_some() && self.modified == other.modified && self.size == other.size,
             _ => false,
         };
         content && self.kind == other.kind && self.attributes == other.attributes

@@ -101,7 +101,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     let version = checked(path, &connection, false)?;
     if version < latest() {
-        let message = format!("the journal {} is of an older engine; `engine run` brings it up to date", path.display());
+        let message =
+            format!("the journal {} is of an older engine; `engine run` brings it up to date", path.display());
         return Err(Error::new(Code::UNSUPPORTED, "journal", message));
     }
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(failed)?;
@@ -121,7 +122,8 @@ fn checked(path: &Path, connection: &Connection, empty_will_do: bool) -> Result<
     // Also what's left of an engine that was killed while it made the file.
     let is_empty = application == 0 && tables.map_err(|error| failure(path, &error))? == 0;
     if application != APPLICATION_ID && !(is_empty && empty_will_do) {
-        let message = format!("{} isn't a journal of this engine: move it away, or name another state folder", path.display());
+        let message =
+            format!("{} isn't a journal of this engine: move it away, or name another state folder", path.display());
         return Err(Error::new(Code::CORRUPT, "journal", message));
     }
     if version > latest() {

@@ -105,8 +105,14 @@ fn an_object_is_done_while_it_is_the_same_and_the_rules_are() {
     let place = Place::new();
     let journal = place.open();
     let run = begin(&journal).run;
-    let skipped = |name: &str, reason: SkipReason| Entry::Skipped { item: Item::of(&file(name, 10)), reason: (&reason).into() };
-    for entry in [moved("m"), skipped("s", SkipReason::Same), skipped("e", SkipReason::Exists), skipped("x", SkipReason::Excluded)] {
+    let skipped =
+        |name: &str, reason: SkipReason| Entry::Skipped { item: Item::of(&file(name, 10)), reason: (&reason).into() };
+    for entry in [
+        moved("m"),
+        skipped("s", SkipReason::Same),
+        skipped("e", SkipReason::Exists),
+        skipped("x", SkipReason::Excluded),
+    ] {
         journal.record(entry).expect("recorded");
     }
     journal.flush().expect("written");
@@ -139,7 +145,8 @@ fn an_object_left_alone_keeps_its_proof_and_a_lost_one_does_not() {
     for name in ["kept", "lost", "another"] {
         journal.record(moved(name)).expect("recorded");
     }
-    let changed = |name: &str, reason: SkipReason| Entry::Skipped { item: Item::of(&file(name, 11)), reason: (&reason).into() };
+    let changed =
+        |name: &str, reason: SkipReason| Entry::Skipped { item: Item::of(&file(name, 11)), reason: (&reason).into() };
     journal.record(changed("kept", SkipReason::Exists)).expect("recorded");
     journal.record(Entry::Lost(key("lost"))).expect("recorded");
     journal.record(changed("another", SkipReason::Same)).expect("recorded");

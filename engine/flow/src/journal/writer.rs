@@ -183,8 +183,7 @@ impl Writer {
                    deleted = ?7, retries = ?8, bytes = ?9, bytes_moved = ?10 WHERE id = ?1";
         let Figures { listed, moved, skipped, failed, deleted, retries, bytes, bytes_moved } = *figures;
         let mut statement = self.connection.prepare_cached(sql)?;
-        let values =
-            params![id, millis(now), listed, moved, skipped, failed, deleted, retries, bytes, bytes_moved];
+        let values = params![id, millis(now), listed, moved, skipped, failed, deleted, retries, bytes, bytes_moved];
         statement.execute(values).map(|_| ())
     }
 
@@ -212,7 +211,8 @@ impl Writer {
         };
         let (process, now) = (std::process::id(), millis(now));
         if resumed {
-            let sql = "UPDATE runs SET state = ?2, process = ?3, updated = ?4, ended = NULL, error = NULL WHERE id = ?1";
+            let sql =
+                "UPDATE runs SET state = ?2, process = ?3, updated = ?4, ended = NULL, error = NULL WHERE id = ?1";
             self.connection.execute(sql, params![id, RunState::RUNNING, process, now])?;
         } else {
             let sql = "INSERT INTO runs (id, round, started, updated, process, state) VALUES (?1, ?2, ?3, ?3, ?4, ?5)";

@@ -30,6 +30,7 @@ pub(crate) struct MemorySink {
     /// `<operation> <key>`, in the order in which they ended well.
     pub(crate) log: Mutex<Vec<String>>,
     pub(crate) arrivals: Mutex<Vec<(Instant, usize)>>,
+    pub(crate) stats: AtomicUsize,
     pub(crate) opened: AtomicUsize,
     /// Temporary files: calls that have begun and neither ended nor cleaned up.
     pub(crate) left_behind: AtomicUsize,
@@ -70,6 +71,7 @@ impl MemorySink {
             faults: Faults::default(),
             log: Mutex::default(),
             arrivals: Mutex::default(),
+            stats: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
             left_behind: AtomicUsize::new(0),
             parts_in_flight: AtomicUsize::new(0),
@@ -251,6 +253,7 @@ impl Sink for Instance {
     }
 
     async fn stat(&mut self, key: &Key) -> Result<Object, Error> {
+        self.0.stats.fetch_add(1, Ordering::Relaxed);
         self.0.next_fault("stat", key.as_str()).await?;
         let found = lock(&self.0.objects).get(key).map(|(object, _)| object.clone());
         found.ok_or_else(|| error(Code::NOT_FOUND))

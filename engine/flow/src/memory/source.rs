@@ -31,6 +31,8 @@ pub(crate) struct MemorySource {
     pub(crate) opened: AtomicUsize,
     /// What every `list` was asked for: folder and `after`.
     pub(crate) lists: Mutex<Vec<(String, Option<String>)>>,
+    /// What was opened, and from where on.
+    pub(crate) reads: Mutex<Vec<(String, u64)>>,
     /// How long each chunk takes.
     pub(crate) chunk_time: Duration,
     /// Instances can't be opened.
@@ -78,6 +80,7 @@ impl MemorySource {
             faults: Faults::default(),
             opened: AtomicUsize::new(0),
             lists: Mutex::default(),
+            reads: Mutex::default(),
             chunk_time: Duration::ZERO,
             refuses: None,
         }
@@ -111,6 +114,22 @@ impl MemorySource {
 
     pub(crate) fn fault(&self, operation: &'static str, text: &str, faults: impl IntoIterator<Item = SourceFault>) {
         self.faults.add(operation, text, faults);
+    }
+
+    /// How often an object, or a part of one, was opened since this was asked last.
+    pub(crate) fn take_reads(&self) -> usize {
+        std::mem::take(&mut *lock(&self.reads)).len()
+    }
+
+    /// Another content under the same name.
+    pub(crate) fn change(&self, text: &str, length: usize) {
+        let mut object = object(text, Kind::File, Some(length as u64));
+        object.version = Some(format!("{text}-{length}").into());
+        self.add(object, content(text, length));
+    }
+
+    pub(crate) fn remove(&self, text: &str) {
+        lock(&self.items).remove(&super::key(text));
     }
 
     fn children(&self, folder: &str, after: Option<&Key>) -> VecDeque<Result<Entry, Error>> {
@@ -185,6 +204,7 @@ impl Source for Instance {
     }
 
     async fn read(&mut self, key: &Key, range: Range, _: Option<&str>) -> Result<Reading<MemoryData>, Error> {
+        lock(&self.0.reads).push((key.as_str().to_owned(), range.offset));
         let fault = self.0.fail("read", key.as_str())?;
         let found = lock(&self.0.items).get(key).cloned();
         let (object, bytes) = found.ok_or_else(|| error(Code::NOT_FOUND))?;

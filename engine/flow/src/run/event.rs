@@ -3,6 +3,7 @@
 use crate::{
     compare::{MoveReason, SkipReason},
     error::Error,
+    meter::Meter,
     object::Key,
     transfer::Grade,
 };
@@ -113,6 +114,25 @@ pub struct Tally {
     pub objects: u64,
     /// Of those whose size is known.
     pub bytes: u64,
+}
+
+// === impl Summary ===
+
+impl Summary {
+    pub(super) fn of(meter: &Meter, took: std::time::Duration, state: State) -> Self {
+        Self {
+            listed: meter.listed.get(),
+            moved: meter.moved.get(),
+            skipped: meter.skipped.get(),
+            failed: meter.failed.get(),
+            deleted: meter.deleted.get(),
+            repaired: meter.repaired.get(),
+            bytes_moved: meter.bytes_moved.get(),
+            retries: meter.retries.get(),
+            seconds: took.as_secs_f64(),
+            state,
+        }
+    }
 }
 
 // === impl Tally ===

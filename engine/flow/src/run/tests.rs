@@ -3,6 +3,7 @@
 mod failing;
 mod folders;
 mod hostile;
+mod journaled;
 mod moving;
 mod parts;
 mod stopping;
@@ -63,6 +64,8 @@ impl Stage {
             events: Arc::new(move |event| lock(&told).push(event)),
             cancel: Cancel::new(),
             sweep: false,
+            journal: None,
+            round: 1,
             seed: 1,
         };
         Self { source: Arc::new(source), sink: Arc::new(sink), job, events }

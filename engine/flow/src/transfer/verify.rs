@@ -38,7 +38,7 @@ pub(super) fn whole_algorithms(verify: Verify, object: &Object, sink: &Capabilit
 }
 
 /// What to compute over each part, so that the whole object's follows.
-pub(super) fn part_algorithm(verify: Verify, sink: &Capabilities) -> Option<Algorithm> {
+pub(crate) fn part_algorithm(verify: Verify, sink: &Capabilities) -> Option<Algorithm> {
     let reported = |algorithm: &Algorithm| sink.checksums().any(|reported| reported == *algorithm);
     CHEAPEST_FIRST
         .into_iter()

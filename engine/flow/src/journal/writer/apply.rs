@@ -35,8 +35,7 @@ const FAILED: &str = "INSERT INTO objects (key, run, outcome, attempts, code, me
     attempts = excluded.attempts, code = excluded.code, message = excluded.message";
 const LOST: &str = "UPDATE objects SET settled = 0, checksums = NULL, grade = NULL, moved = NULL WHERE key = ?1";
 const DELETED: &str = "INSERT OR REPLACE INTO objects (key, run, outcome) VALUES (?1, ?2, ?3)";
-const STALE_PARTS: &str =
-    "DELETE FROM parts WHERE upload = ?1 OR upload IN (SELECT id FROM uploads WHERE key = ?2)";
+const STALE_PARTS: &str = "DELETE FROM parts WHERE upload = ?1 OR upload IN (SELECT id FROM uploads WHERE key = ?2)";
 const BEGUN: &str = "INSERT OR REPLACE INTO uploads (id, key, token, size, modified, version, part_size) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const PART: &str = "INSERT OR REPLACE INTO parts (upload, number, token, checksums) VALUES (?1, ?2, ?3, ?4)";
