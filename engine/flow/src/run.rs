@@ -35,8 +35,8 @@ use crate::{
     meter::Meter,
     object::{Capabilities, Key, Kind, Object},
     retry::{Jitter, Policy},
-    rules::{Overwrite, Selection, Transfer},
-    sink::{OpenSink, Replace},
+    rules::{Overwrite, Selection, Transfer, Verify},
+    sink::{OpenSink, READ_BACK, Replace},
     source::OpenSource,
     sync::{Cancel, lock},
     transfer::{Failure, Moved, Terms},
@@ -82,6 +82,7 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     let overwrite = job.transfer.overwrite;
     let opened = job.journal.as_ref().map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
     let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, None));
+    let refused = refused.or_else(|| refusal(&job, sinks.capabilities()));
     let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
     context.tell(Event::RunStarted);
     let state = match refused {
@@ -101,6 +102,15 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     }
     context.tell(Event::RunFinished(summary.clone()));
     summary
+}
+
+/// Why a run can't begin at all.
+fn refusal(job: &Job, sink: &Capabilities) -> Option<Error> {
+    let unreadable = job.transfer.verify == Verify::Reread && !sink.has(READ_BACK);
+    unreadable.then(|| {
+        let message = "the sink can't be read back: write verify = \"checksum\" or \"size\" instead of \"reread\"";
+        Error::new(Code::UNSUPPORTED, "verify", message)
+    })
 }
 
 /// Lists and compares as [`run`] does, and writes nothing: says what would be moved, overwritten and

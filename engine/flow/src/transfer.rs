@@ -2,10 +2,12 @@
 //! Tries once; whether to try again is the worker's decision.
 
 mod carry;
+mod reread;
 mod upload;
 mod verify;
 
 pub(crate) use self::carry::{GRACE, settle};
+pub(crate) use self::reread::{read_back, reread};
 pub(crate) use self::upload::{Closing, Finished, Upload};
 pub use self::verify::Grade;
 pub(crate) use self::verify::part_algorithm;

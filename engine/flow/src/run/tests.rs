@@ -6,6 +6,7 @@ mod hostile;
 mod journaled;
 mod moving;
 mod parts;
+mod reread;
 mod stopping;
 
 use std::{

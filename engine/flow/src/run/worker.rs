@@ -1,6 +1,7 @@
 //! One worker: takes things from the queue and does them with its own source and sink instance,
 //! again where that may help. Never touches bytes.
 
+mod proof;
 mod uploads;
 
 use std::{sync::Arc, time::Duration};
@@ -36,6 +37,8 @@ pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
     /// None before the first use and after the instance was lost.
     source: Option<So::Source>,
     sink: Option<Si::Sink>,
+    /// Opened when it's first needed.
+    read_back: Option<Si::ReadBack>,
     jitter: Jitter,
     number: usize,
     /// When cleaning up after a stop must be over.
@@ -70,7 +73,7 @@ enum Outcome {
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     pub(super) fn new(context: Arc<Context>, sources: Arc<So>, sinks: Arc<Si>, number: usize) -> Self {
         let jitter = context.jitter(number);
-        Self { context, sources, sinks, source: None, sink: None, jitter, number, clean_until: None }
+        Self { context, sources, sinks, source: None, sink: None, read_back: None, jitter, number, clean_until: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -175,7 +178,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         match transfer::put(source, sink, &task.object, &context.terms, gauge).await {
             // Somebody was faster since the comparison.
             Err(failure) if self.is_no_replacement(&failure) => Ok(Outcome::Skipped(SkipReason::Exists)),
-            moved => moved.map(Outcome::Moved),
+            moved => self.prove(&task.object.key, moved?, gauge).await.map(Outcome::Moved),
         }
     }
 

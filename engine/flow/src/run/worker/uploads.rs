@@ -50,7 +50,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         upload.mismatched = task.mismatched;
         upload.hold(task.folder.take());
         if let Some(closing) = upload.close_whole() {
-            self.close(&upload, closing).await;
+            let context = Arc::clone(&self.context);
+            self.close(&upload, closing, self.gauge(&context)).await;
         } else if let Some(upload) = context.queue.offer(Arc::new(upload)) {
             self.end_upload(&upload).await;
         }
@@ -105,7 +106,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             context.note(|book| book.part(id, receipt, checksums));
         }
         if let Some(closing) = upload.finish(part, result) {
-            self.close(upload, closing).await;
+            self.close(upload, closing, gauge).await;
         }
         gauge.slot.end();
     }
@@ -116,11 +117,11 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         transfer::put_part(source, sink, upload, part, &context.terms, gauge).await
     }
 
-    async fn close(&mut self, upload: &Upload, closing: Closing) {
+    async fn close(&mut self, upload: &Upload, closing: Closing, gauge: Gauge<'_>) {
         let (error, folder) = match closing {
             // A commit begun now would take the time that the abort has.
             Closing::Commit(finished) if self.context.is_stopped() => (stopped(), finished.folder),
-            Closing::Commit(finished) => match self.commit(upload, &finished).await {
+            Closing::Commit(finished) => match self.commit_proven(upload, &finished, gauge).await {
                 Ok(moved) => {
                     if let Some(folder) = &finished.folder {
                         folder.touch();
@@ -142,6 +143,24 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             self.abort(upload).await;
         }
         self.start_over(upload, error, folder).await;
+    }
+
+    async fn commit_proven(
+        &mut self,
+        upload: &Upload,
+        finished: &Finished,
+        gauge: Gauge<'_>,
+    ) -> Result<Moved, Error> {
+        let key = &upload.object.key;
+        let moved = self.commit(upload, finished).await?;
+        match self.prove(key, moved, gauge).await {
+            Ok(moved) => Ok(moved),
+            Err(failure) => {
+                // It's visible, so there is no upload any more.
+                self.forget(upload);
+                Err(self.settle_failure(failure, key).await)
+            }
+        }
     }
 
     async fn commit(&mut self, upload: &Upload, finished: &Finished) -> Result<Moved, Error> {
@@ -198,7 +217,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     async fn end_upload(&mut self, upload: &Upload) {
         if let Some(closing) = upload.fail(stopped()) {
-            self.close(upload, closing).await;
+            let context = Arc::clone(&self.context);
+            self.close(upload, closing, self.gauge(&context)).await;
         }
     }
 
