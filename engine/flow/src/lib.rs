@@ -31,6 +31,7 @@ pub mod journal;
 pub mod meter;
 mod retry;
 pub mod run;
+pub mod verify;
 
 pub mod schedule;
 

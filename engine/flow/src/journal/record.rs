@@ -234,6 +234,20 @@ fn fingerprint(object: &Object) -> i64 {
     digest.try_into().map_or(0, i64::from_be_bytes)
 }
 
+// === impl Record ===
+
+impl Record {
+    /// Whether the source still has what was moved, as far as can be told without reading it.
+    pub(crate) fn is_of(&self, object: &Object) -> bool {
+        let content = match (&self.version, &object.version) {
+            (Some(ours), Some(theirs)) => **ours == **theirs,
+            (None, None) => self.modified == object.modified && (self.size == object.size || self.size.is_none()),
+            _ => false,
+        };
+        content && self.kind == object.kind
+    }
+}
+
 // === times ===
 
 /// None outside of what 64 bits hold: years 1677 to 2262.

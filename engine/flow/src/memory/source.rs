@@ -194,9 +194,9 @@ impl Instance {
     fn look(&self) {
         if let Some(sink) = &self.1 {
             let objects = lock(&sink.objects);
-            let items = objects.iter().map(|(key, (object, bytes))| {
-                (key.clone(), (object.clone(), Bytes::from(bytes.clone())))
-            });
+            let items = objects
+                .iter()
+                .map(|(key, (object, bytes))| (key.clone(), (object.clone(), Bytes::from(bytes.clone()))));
             *lock(&self.0.items) = items.collect();
         }
     }

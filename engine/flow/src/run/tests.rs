@@ -8,6 +8,7 @@ mod moving;
 mod parts;
 mod reread;
 mod stopping;
+mod verifying;
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},

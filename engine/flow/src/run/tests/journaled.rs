@@ -10,26 +10,26 @@ use crate::{
 };
 
 /// A stage with a journal on disk.
-struct Journaled {
-    stage: Stage,
+pub(super) struct Journaled {
+    pub(super) stage: Stage,
     folder: TempDir,
 }
 
 impl Journaled {
-    fn new(stage: Stage) -> Self {
+    pub(super) fn new(stage: Stage) -> Self {
         let mut this = Self { stage, folder: TempDir::new().expect("a folder") };
         this.reopen();
         this
     }
 
-    fn files(count: usize) -> Self {
+    pub(super) fn files(count: usize) -> Self {
         let stage = Stage::new(MemorySource::new(&SOURCE), MemorySink::new(&SINK));
         (0..count).for_each(|number| stage.source.file(&format!("{number:04}"), 10));
         Self::new(stage)
     }
 
     /// As a new process would.
-    fn reopen(&mut self) {
+    pub(super) fn reopen(&mut self) {
         self.stage.job.journal = None;
         self.stage.job.cancel = Cancel::new();
         let identity = Identity { source: "a".into(), sink: "b".into(), selection: "all".into() };
@@ -37,11 +37,11 @@ impl Journaled {
         self.stage.job.journal = Some(Arc::new(journal));
     }
 
-    fn journal(&self) -> Arc<Journal> {
+    pub(super) fn journal(&self) -> Arc<Journal> {
         Arc::clone(self.stage.job.journal.as_ref().expect("a journal"))
     }
 
-    fn names(&self, wanted: impl Fn(i64) -> Wanted) -> Vec<String> {
+    pub(super) fn names(&self, wanted: impl Fn(i64) -> Wanted) -> Vec<String> {
         let reader = self.journal().reader().expect("it reads");
         let run = reader.last_run().expect("read").expect("a run").id;
         reader.records(wanted(run)).map(|record| record.expect("a record").name).collect()

@@ -55,7 +55,9 @@ async fn what_rots_is_moved_again_and_not_left_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_is_hard_to_read_gets_nothing_sent_again() {
-    for fault in [SourceFault::Fail(error(Code::UNAVAILABLE)), SourceFault::Break(0, error(Code::IO)), SourceFault::Fail(trap())] {
+    for fault in
+        [SourceFault::Fail(error(Code::UNAVAILABLE)), SourceFault::Break(0, error(Code::IO)), SourceFault::Fail(trap())]
+    {
         for name in ["small", "large"] {
             let mut stage = stage(&READABLE);
             stage.sink.read_back.fault("read", name, [fault.clone()]);

@@ -145,12 +145,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         self.start_over(upload, error, folder).await;
     }
 
-    async fn commit_proven(
-        &mut self,
-        upload: &Upload,
-        finished: &Finished,
-        gauge: Gauge<'_>,
-    ) -> Result<Moved, Error> {
+    async fn commit_proven(&mut self, upload: &Upload, finished: &Finished, gauge: Gauge<'_>) -> Result<Moved, Error> {
         let key = &upload.object.key;
         let moved = self.commit(upload, finished).await?;
         match self.prove(key, moved, gauge).await {
