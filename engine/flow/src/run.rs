@@ -8,6 +8,7 @@ mod book;
 mod clean;
 mod event;
 mod lister;
+mod mirror;
 mod queue;
 mod spawn;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use crate::{
     meter::Meter,
     object::{Capabilities, Key, Kind, Object},
     retry::{Jitter, Policy},
-    rules::{Overwrite, Selection, Transfer, Verify},
+    rules::{DeleteExtra, Overwrite, Selection, Transfer, Verify},
     sink::{OpenSink, READ_BACK, Replace},
     source::OpenSource,
     sync::{Cancel, lock},
@@ -67,6 +68,9 @@ pub struct Job {
     /// The round that this is, from 1; where the journal's last run didn't end in order, this one is
     /// the rest of it.
     pub round: u32,
+    /// What the source doesn't have is removed from the sink after a run without failures; needs a
+    /// journal.
+    pub delete_extra: Option<DeleteExtra>,
     /// Spreads the pauses between attempts.
     pub seed: u64,
 }
@@ -82,6 +86,7 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     let overwrite = job.transfer.overwrite;
     let opened = job.journal.as_ref().map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
     let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, None));
+    let delete_extra = job.delete_extra;
     let refused = refused.or_else(|| refusal(&job, sinks.capabilities()));
     let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
     context.tell(Event::RunStarted);
@@ -89,11 +94,10 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
         None => context.work(&sources, &sinks, spawn).await,
         Some(error) => State::Failed(error),
     };
-    if state == State::Finished {
-        let (context, sinks) = (Arc::clone(&context), Arc::clone(&sinks));
-        // Its own failure is told; a thread that dies leaves work for the next run.
-        let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::end_orphans(context, sinks)))).await;
-    }
+    let state = match state {
+        State::Finished => context.end(&sinks, spawn, delete_extra).await,
+        state => state,
+    };
     let mut summary = Summary::of(&context.meter, begin.elapsed(), state);
     if let Some(book) = &context.book
         && let Err(error) = book.end(&summary)
@@ -106,11 +110,20 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
 
 /// Why a run can't begin at all.
 fn refusal(job: &Job, sink: &Capabilities) -> Option<Error> {
-    let unreadable = job.transfer.verify == Verify::Reread && !sink.has(READ_BACK);
-    unreadable.then(|| {
+    let readable = sink.has(READ_BACK);
+    if job.transfer.verify == Verify::Reread && !readable {
         let message = "the sink can't be read back: write verify = \"checksum\" or \"size\" instead of \"reread\"";
-        Error::new(Code::UNSUPPORTED, "verify", message)
-    })
+        return Some(Error::new(Code::UNSUPPORTED, "verify", message));
+    }
+    if job.delete_extra.is_some() && !readable {
+        let message = "the sink can't be listed, so delete_extra can't find what is to be deleted";
+        return Some(Error::new(Code::UNSUPPORTED, "delete", message));
+    }
+    if job.delete_extra.is_some() && job.journal.is_none() {
+        let message = "delete_extra needs a journal: it says what the source has";
+        return Some(Error::new(Code::INVALID_CONFIG, "delete", message));
+    }
+    None
 }
 
 /// Lists and compares as [`run`] does, and writes nothing: says what would be moved, overwritten and
@@ -257,6 +270,32 @@ impl Context {
             Some(error) => State::Failed(error),
             None if self.queue.is_finished() => State::Finished,
             None => State::Interrupted,
+        }
+    }
+
+    /// What's left to do once everything has been moved.
+    async fn end<Si: OpenSink>(
+        self: &Arc<Self>,
+        sinks: &Arc<Si>,
+        spawn: &impl Spawn,
+        delete_extra: Option<DeleteExtra>,
+    ) -> State {
+        let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
+        let cleaning = async move || {
+            clean::end_orphans(&context, &*sinks).await;
+            let Some(DeleteExtra { max_percent }) = delete_extra else { return };
+            let mirroring = mirror::mirror(&context, &*sinks, max_percent);
+            // What is deleted is deleted; the rest is the next run's.
+            if let Ok(Err(error)) = context.cancel.or(mirroring).await {
+                context.fail_run(error);
+            }
+        };
+        // A thread that dies leaves work for the next run.
+        let died = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(async move { cleaning().await }))).await.is_err();
+        match lock(&self.fatal).take() {
+            Some(error) => State::Failed(error),
+            None if died || delete_extra.is_some() && self.cancel.is_cancelled() => State::Interrupted,
+            None => State::Finished,
         }
     }
 

@@ -55,6 +55,7 @@ pub(super) fn job(assembly: &Assembly, output: &Arc<Output>, cancel: Cancel, swe
         sweep,
         journal: None,
         round: 1,
+        delete_extra: None,
         seed: seed(),
     }
 }

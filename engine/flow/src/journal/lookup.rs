@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     record::{Item, Outcome},
@@ -91,6 +91,18 @@ impl Lookup {
             found
         };
         found().map_err(|error: rusqlite::Error| schema::failure(&self.path, &error))
+    }
+
+    /// Whether a run has seen anything below this folder.
+    pub(crate) fn has_seen_below(&self, folder: &Key, run: i64) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM objects WHERE key > ?1 AND key < ?2 AND run = ?3 AND outcome <> ?4)";
+        // "0" follows "/".
+        let (first, behind) = (format!("{}/", folder.as_str()), format!("{}0", folder.as_str()));
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row(params![first, behind, run, Outcome::DELETED], |row| row.get(0))
+        };
+        read().map_err(|error: rusqlite::Error| schema::failure(&self.path, &error))
     }
 
     /// What is known of this one.

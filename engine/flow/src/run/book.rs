@@ -90,8 +90,9 @@ impl Book {
         self.started.run
     }
 
-    pub(super) fn journal(&self) -> &Arc<Journal> {
-        &self.journal
+    /// Everything that was written down so far can be looked up.
+    pub(super) fn flush(&self) -> Result<(), Error> {
+        self.journal.flush()
     }
 
     pub(super) fn lookup(&self) -> Result<Lookup, Error> {

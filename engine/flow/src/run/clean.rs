@@ -25,9 +25,12 @@ pub(super) async fn sweep<Si: OpenSink>(context: Arc<Context>, sinks: Arc<Si>) {
 }
 
 /// Aborts the uploads of objects that are gone, or that aren't moved any more.
-pub(super) async fn end_orphans<Si: OpenSink>(context: Arc<Context>, sinks: Arc<Si>) {
+pub(super) async fn end_orphans<Si: OpenSink>(context: &Context, sinks: &Si) {
     let Some(book) = &context.book else { return };
     let orphans = book.take_orphans();
+    if orphans.is_empty() {
+        return;
+    }
     let abort = async {
         let mut sink = sinks.open_sink().await?;
         for upload in orphans {

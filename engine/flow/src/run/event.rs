@@ -25,6 +25,14 @@ pub enum Event {
         grade: Option<Grade>,
         attempts: u32,
     },
+    /// The source doesn't have it, so the sink hasn't either any more.
+    ObjectDeleted {
+        key: Key,
+    },
+    /// Deleting was asked for, and something speaks against it.
+    NothingDeleted {
+        reason: &'static str,
+    },
     ObjectSkipped {
         key: Key,
         reason: SkipReason,

@@ -4,6 +4,7 @@ mod failing;
 mod folders;
 mod hostile;
 mod journaled;
+mod mirroring;
 mod moving;
 mod parts;
 mod reread;
@@ -68,6 +69,7 @@ impl Stage {
             sweep: false,
             journal: None,
             round: 1,
+            delete_extra: None,
             seed: 1,
         };
         Self { source: Arc::new(source), sink: Arc::new(sink), job, events }
@@ -108,6 +110,8 @@ impl Stage {
                 Some(format!("unlisted {} {}", folder.as_ref().map_or("", Key::as_str), error.code))
             }
             Event::Swept { removed } => Some(format!("swept {removed}")),
+            Event::ObjectDeleted { key } => Some(format!("deleted {key}")),
+            Event::NothingDeleted { reason } => Some(format!("kept {reason}")),
             Event::RunStarted | Event::Retry { .. } | Event::RunFinished(_) => None,
         };
         let mut told: Vec<_> = lock(&self.events).iter().filter_map(line).collect();
