@@ -7,6 +7,8 @@ wasmtime::component::bindgen!({
     imports: {
         "culvert:connector/posix.checksum": async | store | trappable,
         "culvert:connector/posix.list-directory": store | trappable,
+        "culvert:connector/posix.read-file": store | trappable,
+        "culvert:connector/posix.write-file": async | store | trappable,
         default: trappable,
     },
     exports: { default: async | store },

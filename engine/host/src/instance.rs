@@ -8,7 +8,10 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use wasmtime::{Store, component::Accessor};
+use wasmtime::{
+    Store,
+    component::{Accessor, ResourceTableError},
+};
 
 use crate::{
     limits::{LimitExceeded, Limits},
@@ -161,6 +164,9 @@ async fn live(
 fn judge(trap: &wasmtime::Error, operation: &'static str) -> Error {
     if let Some(limit) = trap.downcast_ref::<LimitExceeded>() {
         return lost(Error::new(Code::LIMIT, operation, limit.to_string()));
+    }
+    if matches!(trap.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+        return lost(Error::new(Code::LIMIT, operation, "the connector holds more handles than it may"));
     }
     // The backtrace names the guest's functions; it's for its author, not for the report.
     tracing::debug!(operation, trap = format!("{trap:?}"), "connector trapped");

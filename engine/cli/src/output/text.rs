@@ -16,7 +16,7 @@ pub(super) fn event(run: &Run, event: &Event, objects: bool) -> Option<String> {
         Event::Swept { removed: 0 } => None,
         Event::Swept { removed } => Some(format!("removed  {removed} temporary files that an earlier run had left")),
         Event::ObjectFailed { name, error, attempts } => {
-            let (name, operation, message, code) = (printable(name), error.operation, &error.message, &error.code);
+            let (name, operation, message, code) = (one_line(name), error.operation, &error.message, &error.code);
             Some(format!("failed  {name}: {operation}: {message} ({code}), {attempts} attempts"))
         }
         Event::ListingFailed { folder, error } => {
@@ -86,6 +86,7 @@ fn rate(bytes: u64, seconds: f64) -> String {
     format!(" ({}/s)", HumanBytes((bytes as f64 / seconds) as u64))
 }
 
-fn printable(name: &str) -> String {
+/// A line break in a name must not look like a line of the engine's.
+fn one_line(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }

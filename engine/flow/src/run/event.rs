@@ -148,6 +148,7 @@ impl Summary {
 impl Tally {
     pub(super) fn count(&mut self, bytes: u64) {
         self.objects += 1;
-        self.bytes += bytes;
+        // Sizes are what a store says.
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
