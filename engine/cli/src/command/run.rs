@@ -89,6 +89,9 @@ pub(super) fn job(
         events: Arc::new(move |event| output.event(&event)),
         cancel,
         sweep,
+        journal: None,
+        round: 1,
+        delete_extra: None,
         seed: seed(),
     }
 }

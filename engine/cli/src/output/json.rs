@@ -88,7 +88,7 @@ pub(super) fn state_word(state: &State) -> &'static str {
 
 fn grade_word(grade: Grade) -> &'static str {
     match grade {
-        Grade::Checksum(algorithm) => algorithm.as_str(),
+        Grade::Checksum(algorithm) | Grade::Reread(algorithm) => algorithm.as_str(),
         Grade::Size => "size",
     }
 }

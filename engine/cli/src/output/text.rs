@@ -50,7 +50,7 @@ pub(super) fn progress(meter: &Meter) -> String {
 }
 
 pub(super) fn summary(run: &Run, summary: &Summary) -> String {
-    let Summary { listed, moved, skipped, failed, deleted, bytes_moved, retries, seconds, state } = summary;
+    let Summary { listed, moved, skipped, failed, deleted, bytes_moved, retries, seconds, state, .. } = summary;
     let rate = if *seconds > 0.0 { rate(*bytes_moved, *seconds) } else { String::new() };
     let mut text = format!("run {} {} in {seconds:.1} s\n", run.id, state_word(state));
     text.push_str(&format!("  moved    {moved} objects, {}{rate}\n", HumanBytes(*bytes_moved)));

@@ -58,6 +58,8 @@ pub(crate) struct Listed {
     pub(crate) folder: Option<Arc<Folder>>,
     /// Attempts that were made before it came back to the queue.
     pub(crate) attempts: u32,
+    /// One of them failed verification.
+    pub(crate) mismatched: bool,
 }
 
 /// One thing to do.
@@ -118,7 +120,7 @@ impl Queue {
 
     /// Offers an upload's parts. Returns it where the run was stopped meanwhile.
     pub(crate) fn offer(&self, upload: Arc<Upload>) -> Option<Arc<Upload>> {
-        let parts = upload.parts() as usize;
+        let parts = upload.missing() as usize;
         let mut state = lock(&self.state);
         if state.stopped {
             return Some(upload);
@@ -277,7 +279,7 @@ mod tests {
             checksums: Checksums::new(),
             attributes: Default::default(),
         };
-        Listed { object, folder: None, attempts: 0 }
+        Listed { object, folder: None, attempts: 0, mismatched: false }
     }
 
     /// On two threads: whoever has heard the word gets nothing from the queue any more. With the
