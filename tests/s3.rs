@@ -4,4 +4,5 @@
 mod errors;
 mod identity;
 mod listing;
+mod recovery;
 mod wire;

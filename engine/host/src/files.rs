@@ -8,7 +8,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
