@@ -10,6 +10,7 @@
 //! 3 µs in groups, measured by `benches/journal.rs`: so the report of a run is exact, and what a run
 //! hasn't seen is known without a list in memory.
 
+mod codes;
 mod lock;
 mod lookup;
 mod reader;

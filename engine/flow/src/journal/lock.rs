@@ -4,7 +4,7 @@
 use std::{
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use crate::error::{Code, Error};
@@ -46,7 +46,7 @@ impl Holder {
     }
 }
 
-fn held(journal: &Path, lock: &PathBuf, file: &mut File) -> Error {
+fn held(journal: &Path, lock: &Path, file: &mut File) -> Error {
     let mut text = String::new();
     let holder = match file.take(MAX_PID_BYTES).read_to_string(&mut text).ok().and_then(|_| text.parse::<u32>().ok()) {
         Some(process) => format!("process {process}"),

@@ -14,7 +14,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Started,
-    record::{Entry, Outcome, RunState, message, millis},
+    codes::millis,
+    record::{Entry, Outcome, RunState, message},
     schema,
 };
 use crate::{
@@ -117,8 +118,7 @@ impl Writer {
             return false;
         }
         let mut group = Group::default();
-        let written = self.write(first, &mut group).map_err(|error| schema::failure(&self.path, &error));
-        let result = written.map(|()| ());
+        let result = self.write(first, &mut group).map_err(|error| schema::failure(&self.path, &error));
         if let Err(error) = &result {
             // Outside of a transaction this fails, which is as good.
             let _ = self.connection.execute_batch("ROLLBACK");

@@ -13,6 +13,7 @@ mod verifying;
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -21,7 +22,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::*;
 use crate::{
     memory::{MemorySink, MemorySource},
-    rules::{ByteSize, Limits, Verify},
+    object::{Key, Kind},
+    rules::{ByteSize, Limits, Overwrite, Verify},
 };
 
 /// What a local folder can do.

@@ -8,6 +8,7 @@ use super::{Group, Writer};
 use crate::{
     error::Error,
     journal::{
+        codes,
         lookup::Settled,
         record::{self, Entry, Item, Outcome, Proof, Skip},
     },
@@ -67,7 +68,7 @@ impl Writer {
                 self.execute(BEGUN, params![id, key.as_str(), token, size, modified, version.as_deref(), part_size])?;
             }
             Entry::Part { upload, receipt, checksums } => {
-                self.execute(PART, params![upload, receipt.part, receipt.token, record::pack(&checksums)])?;
+                self.execute(PART, params![upload, receipt.part, receipt.token, codes::pack(&checksums)])?;
             }
             Entry::Ended(upload) => {
                 self.execute("DELETE FROM parts WHERE upload = ?1", params![upload])?;
@@ -104,9 +105,9 @@ impl Writer {
         proven: Option<(&Proof, SystemTime)>,
     ) -> rusqlite::Result<()> {
         let Item { key, kind, size, modified, version, attributes } = item;
-        let checksums = proven.and_then(|(proof, _)| record::pack(&proof.checksums));
-        let grade = proven.and_then(|(proof, _)| proof.grade).map(record::grade_number);
-        let moved = proven.map(|(_, now)| record::millis(now));
+        let checksums = proven.and_then(|(proof, _)| codes::pack(&proof.checksums));
+        let grade = proven.and_then(|(proof, _)| proof.grade).map(codes::grade_number);
+        let moved = proven.map(|(_, now)| codes::millis(now));
         let attempts = proven.map_or(1, |(proof, _)| proof.attempts);
         let values = params![
             key.as_str(),
