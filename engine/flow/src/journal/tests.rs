@@ -246,7 +246,9 @@ fn a_journal_has_one_holder() {
     assert_eq!(error.code, Code::IN_USE);
     assert!(error.message.contains(&format!("process {}", std::process::id())), "{error}");
     assert!(Reader::open(&place.path()).is_ok(), "reading is for everybody");
+    assert_eq!(held_by(&place.path()), Ok(Some(std::process::id())));
     drop(journal);
+    assert_eq!(held_by(&place.path()), Ok(None));
     place.open();
 }
 
