@@ -14,6 +14,7 @@ mod queue;
 mod spawn;
 #[cfg(test)]
 mod tests;
+mod view;
 mod worker;
 
 use std::{
@@ -172,8 +173,8 @@ impl Context {
             let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::sweep(context, sinks)))).await;
         }
         let mut crew = Vec::with_capacity(self.transfer.workers.get() + 1);
-        let (context, opener) = (Arc::clone(self), Arc::clone(sources));
-        crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(Lister::new(context, opener).run()))));
+        let (context, source, sink) = (Arc::clone(self), Arc::clone(sources), Arc::clone(sinks));
+        crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(Lister::new(context, source, sink).run()))));
         for number in 0..self.transfer.workers.get() {
             let (context, sources, sinks) = (Arc::clone(self), Arc::clone(sources), Arc::clone(sinks));
             let work = move || -> LocalFuture<()> { Box::pin(Worker::new(context, sources, sinks, number).run()) };

@@ -10,6 +10,7 @@ mod parts;
 mod reread;
 mod stopping;
 mod verifying;
+mod viewing;
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
