@@ -46,15 +46,20 @@ impl Writer {
         group.objects += 1;
         match entry {
             Entry::Begin { round, meter, now, reply } => {
+                // They are of the run before.
+                self.write_marks()?;
                 let started = self.begin(round, meter, now)?;
                 group.started = Some((started, reply));
             }
-            Entry::End { summary, now } => self.end(&summary, now)?,
+            Entry::End { summary, now } => {
+                self.write_marks()?;
+                self.end(&summary, now)?;
+            }
             Entry::Moved { item, proof, now } => self.moved(&item, &proof, now)?,
             Entry::Skipped { item, reason } => self.skipped(&item, reason)?,
             Entry::Unchanged { keys, reason } => {
                 group.objects += keys.len();
-                self.unchanged(&keys, reason)?;
+                self.marks.extend(keys.into_iter().map(|key| (key, reason)));
             }
             Entry::Failed { name, error, attempts } => self.failed(&name, &error, attempts)?,
             Entry::Folder { item } => self.settle(&item, Outcome::FOLDER, Settled::Moved, None)?,
@@ -144,10 +149,13 @@ impl Writer {
         }
     }
 
-    fn unchanged(&self, keys: &[Key], reason: Skip) -> rusqlite::Result<()> {
+    /// Marks as seen what waits for it.
+    pub(super) fn write_marks(&mut self) -> rusqlite::Result<()> {
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         let mut statement = self.connection.prepare_cached(UNCHANGED)?;
         let run = self.run_id();
-        for key in keys {
+        for (key, reason) in &marks {
             statement.execute(params![key.as_str(), run, reason.0])?;
         }
         Ok(())
@@ -164,7 +172,8 @@ impl Writer {
         self.execute(FAILED, params![record::name(name), self.run_id(), Outcome::FAILED, attempts, code, message])
     }
 
-    fn position(&self, after: Option<&Key>) -> rusqlite::Result<()> {
+    fn position(&mut self, after: Option<&Key>) -> rusqlite::Result<()> {
+        self.write_marks()?;
         match after {
             None => self.execute("DELETE FROM position", []),
             Some(after) if self.run.as_ref().is_some_and(|run| run.position_counts) => {
