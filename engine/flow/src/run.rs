@@ -84,7 +84,7 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     let overwrite = job.transfer.overwrite;
     let opened = job.journal.as_ref().map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
     let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, None));
-    let delete_extra = job.delete_extra;
+    let delete_extra = job.delete_extra.clone();
     let refused = refused.or_else(|| refusal(&job, sinks.capabilities()));
     let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
     context.tell(Event::RunStarted);
@@ -213,11 +213,12 @@ impl Context {
         spawn: &impl Spawn,
         delete_extra: Option<DeleteExtra>,
     ) -> State {
-        let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
+        let deletes = delete_extra.is_some();
+        let (context, sinks, asked) = (Arc::clone(self), Arc::clone(sinks), delete_extra);
         let cleaning = async move || {
             clean::end_orphans(&context, &*sinks).await;
-            let Some(DeleteExtra { max_percent }) = delete_extra else { return };
-            let mirroring = mirror::mirror(&context, &*sinks, max_percent);
+            let Some(delete_extra) = asked else { return };
+            let mirroring = mirror::mirror(&context, &*sinks, &delete_extra);
             // What is deleted is deleted; the rest is the next run's.
             if let Ok(Err(error)) = context.cancel.or(mirroring).await {
                 context.fail_run(error);
@@ -227,7 +228,7 @@ impl Context {
         let died = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(async move { cleaning().await }))).await.is_err();
         match lock(&self.fatal).take() {
             Some(error) => State::Failed(error),
-            None if died || delete_extra.is_some() && self.cancel.is_cancelled() => State::Interrupted,
+            None if died || deletes && self.cancel.is_cancelled() => State::Interrupted,
             None => State::Finished,
         }
     }
