@@ -10,9 +10,11 @@ mod parts;
 mod reread;
 mod stopping;
 mod verifying;
+mod viewing;
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -21,7 +23,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::*;
 use crate::{
     memory::{MemorySink, MemorySource},
-    rules::{ByteSize, Limits, Verify},
+    object::{Key, Kind},
+    rules::{ByteSize, Limits, Overwrite, Verify},
 };
 
 /// What a local folder can do.
