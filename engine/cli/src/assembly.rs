@@ -155,8 +155,8 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems)),
     };
-    let (mut network, config) =
-        Network::split(config.expose(), schema).map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
+    let (mut network, config) = Network::split(config.expose(), schema)
+        .map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
     let mut folder = None;
     for grant in table.grants(schema) {
         match grant {
