@@ -82,10 +82,11 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
 ) -> Summary {
     let begin = Instant::now();
     let overwrite = job.transfer.overwrite;
-    let opened = job.journal.as_ref().map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
-    let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, None));
-    let delete_extra = job.delete_extra;
-    let refused = refused.or_else(|| refusal(&job, sinks.capabilities()));
+    let refused = refusal(&job, sinks.capabilities());
+    let journal = job.journal.as_ref().filter(|_| refused.is_none());
+    let opened = journal.map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
+    let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, refused));
+    let delete_extra = job.delete_extra.clone();
     let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
     context.tell(Event::RunStarted);
     let state = match refused {
@@ -214,10 +215,11 @@ impl Context {
         delete_extra: Option<DeleteExtra>,
     ) -> State {
         let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
+        let deletes = delete_extra.is_some();
         let cleaning = async move || {
             clean::end_orphans(&context, &*sinks).await;
-            let Some(DeleteExtra { max_percent }) = delete_extra else { return };
-            let mirroring = mirror::mirror(&context, &*sinks, max_percent);
+            let Some(rules) = delete_extra else { return };
+            let mirroring = mirror::mirror(&context, &*sinks, &rules);
             // What is deleted is deleted; the rest is the next run's.
             if let Ok(Err(error)) = context.cancel.or(mirroring).await {
                 context.fail_run(error);
@@ -227,7 +229,7 @@ impl Context {
         let died = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(async move { cleaning().await }))).await.is_err();
         match lock(&self.fatal).take() {
             Some(error) => State::Failed(error),
-            None if died || delete_extra.is_some() && self.cancel.is_cancelled() => State::Interrupted,
+            None if died || deletes && self.cancel.is_cancelled() => State::Interrupted,
             None => State::Finished,
         }
     }

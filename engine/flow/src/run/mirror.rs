@@ -15,6 +15,7 @@ use crate::{
     listing::{Due, Folder, Found, Walk},
     object::{Kind, Object},
     retry::{Jitter, Retry},
+    rules::DeleteExtra,
     select::refusal,
     sink::{OpenSink, Sink},
     source::Source,
@@ -31,6 +32,7 @@ struct Mirror<'a, Si: OpenSink> {
     context: &'a Context,
     book: &'a Book,
     sinks: &'a Si,
+    rules: &'a DeleteExtra,
     lookup: Lookup,
     sink: Option<Si::Sink>,
     jitter: Jitter,
@@ -43,7 +45,7 @@ struct Mirror<'a, Si: OpenSink> {
 }
 
 /// Deletes what's extra. An error says why nothing (more) was deleted.
-pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, max_percent: u8) -> Result<(), Error> {
+pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, rules: &DeleteExtra) -> Result<(), Error> {
     let Some(book) = &context.book else { return Ok(()) };
     let reason = if context.meter.failed.get() > 0 {
         Some("some objects failed, so what the source has isn't known well enough")
@@ -57,7 +59,8 @@ pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, max_perc
         return Ok(());
     }
     book.flush()?;
-    let counted = Mirror::new(context, book, sinks, false)?.run().await?;
+    let max_percent = rules.max_percent;
+    let counted = Mirror::new(context, book, sinks, rules, false)?.run().await?;
     if counted.extra == 0 {
         return Ok(());
     }
@@ -69,18 +72,25 @@ pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, max_perc
         );
         return Err(Error::new(Code::LIMIT, "delete", message));
     }
-    Mirror::new(context, book, sinks, true)?.run().await?;
+    Mirror::new(context, book, sinks, rules, true)?.run().await?;
     Ok(())
 }
 
 // === impl Mirror ===
 
 impl<'a, Si: OpenSink> Mirror<'a, Si> {
-    fn new(context: &'a Context, book: &'a Book, sinks: &'a Si, deletes: bool) -> Result<Self, Error> {
+    fn new(
+        context: &'a Context,
+        book: &'a Book,
+        sinks: &'a Si,
+        rules: &'a DeleteExtra,
+        deletes: bool,
+    ) -> Result<Self, Error> {
         Ok(Self {
             context,
             book,
             sinks,
+            rules,
             lookup: book.lookup()?,
             sink: None,
             jitter: context.jitter(usize::MAX - 1),
@@ -132,7 +142,8 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
         if let Some(folder) = &folder {
             folder.keep();
         }
-        if matches!(object.kind, Kind::Other(_)) || refusal(&object, &self.context.selection).is_some() {
+        let kept = self.rules.keep.iter().any(|start| object.key.as_str().starts_with(start.as_str()));
+        if kept || matches!(object.kind, Kind::Other(_)) || refusal(&object, &self.context.selection).is_some() {
             // What isn't selected is nobody's concern, and holds its folder.
             folder.iter().for_each(|folder| folder.touch());
             return Ok(());
