@@ -20,6 +20,9 @@ use crate::{
     state::State,
 };
 
+/// How wasmtime words that a guest has too many streams, futures and tasks; it has no type for it.
+const HANDLE_LIMIT: &str = "store handle limit exceeded";
+
 type Work = Box<dyn for<'a> FnOnce(&'a Accessor<State>, &'a Exports) -> Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
 /// Handle to a running connector. Dropping the last clone ends it.
@@ -165,7 +168,8 @@ fn judge(trap: &wasmtime::Error, operation: &'static str) -> Error {
     if let Some(limit) = trap.downcast_ref::<LimitExceeded>() {
         return lost(Error::new(Code::LIMIT, operation, limit.to_string()));
     }
-    if matches!(trap.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+    let is_full = matches!(trap.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full));
+    if is_full || trap.root_cause().to_string().ends_with(HANDLE_LIMIT) {
         return lost(Error::new(Code::LIMIT, operation, "the connector holds more handles than it may"));
     }
     // The backtrace names the guest's functions; it's for its author, not for the report.

@@ -3,7 +3,7 @@
 
 use std::{num::NonZero, path::Path, time::Duration};
 
-use culvert_flow::rules::{ByteSize, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify};
+use culvert_flow::rules::{ByteSize, DeleteExtra, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -32,6 +32,8 @@ pub struct Pipeline {
     pub selection: Selection,
     /// By default: `if-different`, `checksum`, 8 workers, parts of 16 MiB, 5 attempts, 30 s.
     pub transfer: Transfer,
+    /// Nothing is deleted, by default.
+    pub delete_extra: Option<DeleteExtra>,
     /// One round at once, by default.
     pub schedule: Schedule,
     pub report: Report,
@@ -103,7 +105,8 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
         source: source?,
         sink: sink?,
         selection,
-        transfer: transfer?,
+        delete_extra: transfer.as_ref()?.1,
+        transfer: transfer?.0,
         schedule,
         report: report?,
         limits: limits?,
@@ -197,7 +200,7 @@ fn report(mut table: Section, context: &mut Context<'_>) -> Option<Report> {
     Some(Report { to_sink: to_sink?, prefix: prefix? })
 }
 
-fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<Transfer> {
+fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, Option<DeleteExtra>)> {
     // In the order of the words in `keys`.
     let overwrites = [Overwrite::Never, Overwrite::Always, Overwrite::IfNewer, Overwrite::IfDifferent];
     let verifies = [Verify::Checksum, Verify::Reread, Verify::Size];
@@ -207,14 +210,21 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<Transfer> {
     let part_size = table.size("part_size", context);
     let attempts = table.count("attempts", context);
     let max_backoff = table.duration("max_backoff", context);
-    Some(Transfer {
+    let delete_extra = table.boolean("delete_extra", context);
+    let max_percent = table.count("max_delete_percent", context);
+    let delete_extra = match (delete_extra?, u8::try_from(max_percent?).ok()?) {
+        (true, max_percent) => Some(DeleteExtra { max_percent }),
+        (false, _) => None,
+    };
+    let transfer = Transfer {
         overwrite: *overwrites.get(overwrite?)?,
         verify: *verifies.get(verify?)?,
         workers: NonZero::new(usize::try_from(workers?).ok()?)?,
         part_size: part_size?,
         attempts: positive(attempts?)?,
         max_backoff: max_backoff?,
-    })
+    };
+    Some((transfer, delete_extra))
 }
 
 fn limits(mut table: Section, context: &mut Context<'_>) -> Option<ConnectorLimits> {
