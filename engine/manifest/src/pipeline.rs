@@ -105,7 +105,7 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
         source: source?,
         sink: sink?,
         selection,
-        delete_extra: transfer.as_ref()?.1,
+        delete_extra: transfer.as_ref()?.1.clone(),
         transfer: transfer?.0,
         schedule,
         report: report?,
@@ -213,7 +213,7 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, 
     let delete_extra = table.boolean("delete_extra", context);
     let max_percent = table.count("max_delete_percent", context);
     let delete_extra = match (delete_extra?, u8::try_from(max_percent?).ok()?) {
-        (true, max_percent) => Some(DeleteExtra { max_percent }),
+        (true, max_percent) => Some(DeleteExtra { max_percent, keep: Vec::new() }),
         (false, _) => None,
     };
     let transfer = Transfer {
