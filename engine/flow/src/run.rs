@@ -40,7 +40,7 @@ use crate::{
     error::{Code, Error},
     journal::Journal,
     meter::Meter,
-    object::Capabilities,
+    object::{Algorithm, Capabilities},
     rules::{DeleteExtra, Selection, Transfer, Verify},
     sink::{OpenSink, READ_BACK},
     source::OpenSource,
@@ -66,6 +66,9 @@ pub struct Job {
     /// The round that this is, from 1; where the journal's last run didn't end in order, this one is
     /// the rest of it.
     pub round: u32,
+    /// Computed over every object besides what verification needs, for the manifest. Objects that move
+    /// in parts have only those of them that combine: CRCs.
+    pub checksums: Vec<Algorithm>,
     /// What the source doesn't have is removed from the sink after a run without failures; needs a
     /// journal.
     pub delete_extra: Option<DeleteExtra>,

@@ -92,6 +92,7 @@ pub(super) fn job(
         sweep,
         journal: None,
         round: 1,
+        checksums: Vec::new(),
         delete_extra: None,
         seed: seed(),
     }
