@@ -99,16 +99,21 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let schedule = schedule(section(root, SCHEDULE, context), context);
     let report = report(section(root, REPORT, context), context);
     let limits = limits(section(root, LIMITS, context), context);
+    let (transfer, max_percent) = transfer?;
+    let report = report?;
+    // A report isn't extra.
+    let spare = report.to_sink.then(|| report.prefix.as_str().into());
+    let delete_extra = max_percent.map(|max_percent| DeleteExtra { max_percent, spare });
     Some(Pipeline {
         name: name?,
         tunnel: tunnel?,
         source: source?,
         sink: sink?,
         selection,
-        delete_extra: transfer.as_ref()?.1.clone(),
-        transfer: transfer?.0,
+        transfer,
+        delete_extra,
         schedule,
-        report: report?,
+        report,
         limits: limits?,
     })
 }
@@ -200,7 +205,8 @@ fn report(mut table: Section, context: &mut Context<'_>) -> Option<Report> {
     Some(Report { to_sink: to_sink?, prefix: prefix? })
 }
 
-fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, Option<DeleteExtra>)> {
+/// With it, the most that may be deleted, in percent; none: nothing.
+fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, Option<u8>)> {
     // In the order of the words in `keys`.
     let overwrites = [Overwrite::Never, Overwrite::Always, Overwrite::IfNewer, Overwrite::IfDifferent];
     let verifies = [Verify::Checksum, Verify::Reread, Verify::Size];
@@ -212,10 +218,7 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, 
     let max_backoff = table.duration("max_backoff", context);
     let delete_extra = table.boolean("delete_extra", context);
     let max_percent = table.count("max_delete_percent", context);
-    let delete_extra = match (delete_extra?, u8::try_from(max_percent?).ok()?) {
-        (true, max_percent) => Some(DeleteExtra { max_percent, keep: Vec::new() }),
-        (false, _) => None,
-    };
+    let max_percent = u8::try_from(max_percent?).ok()?;
     let transfer = Transfer {
         overwrite: *overwrites.get(overwrite?)?,
         verify: *verifies.get(verify?)?,
@@ -224,7 +227,7 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, 
         attempts: positive(attempts?)?,
         max_backoff: max_backoff?,
     };
-    Some((transfer, delete_extra))
+    Some((transfer, delete_extra?.then_some(max_percent)))
 }
 
 fn limits(mut table: Section, context: &mut Context<'_>) -> Option<ConnectorLimits> {

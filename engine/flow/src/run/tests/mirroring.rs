@@ -11,8 +11,9 @@ use crate::{
 
 const READABLE: [&str; 6] = ["parts", "directories", "symlinks", "modified", "checksum:crc64-nvme", "read-back"];
 
+/// What the engine itself writes to the sink stays.
 fn mirror(max_percent: u8) -> DeleteExtra {
-    DeleteExtra { max_percent, keep: vec!["reports/".into()] }
+    DeleteExtra { max_percent, spare: Some("reports/".into()) }
 }
 
 /// Twenty files in three folders, mirrored.
