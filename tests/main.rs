@@ -5,6 +5,7 @@
 mod harness;
 
 mod hostile;
+mod recovery;
 mod samples;
 mod scenarios;
 mod throttle;
