@@ -217,12 +217,12 @@ impl Context {
         spawn: &impl Spawn,
         delete_extra: Option<DeleteExtra>,
     ) -> State {
+        let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
         let deletes = delete_extra.is_some();
-        let (context, sinks, asked) = (Arc::clone(self), Arc::clone(sinks), delete_extra);
         let cleaning = async move || {
             clean::end_orphans(&context, &*sinks).await;
-            let Some(delete_extra) = asked else { return };
-            let mirroring = mirror::mirror(&context, &*sinks, &delete_extra);
+            let Some(rules) = delete_extra else { return };
+            let mirroring = mirror::mirror(&context, &*sinks, &rules);
             // What is deleted is deleted; the rest is the next run's.
             if let Ok(Err(error)) = context.cancel.or(mirroring).await {
                 context.fail_run(error);

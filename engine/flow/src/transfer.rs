@@ -90,6 +90,7 @@ pub(crate) async fn put<So: Source, Si: Sink>(
     let reading = terms.stop.or(source.read(&object.key, Range { offset: 0, length: None }, version)).await?;
     let reading = reading.map_err(Failure::source)?;
     verify::unchanged(object, &reading.object)?;
+    let object = &known_by_now(object, reading.object);
     let algorithms = verify::and_also(verify::whole_algorithms(terms.verify, object, &terms.sink), &terms.also);
     let hasher = Hasher::new(algorithms);
     let order = terms.order(object.size, &hasher, gauge);
@@ -100,6 +101,14 @@ pub(crate) async fn put<So: Source, Si: Sink>(
     let grade = verify::stored(object, pumped.bytes, &pumped.checksums, &stored, terms.verify);
     let grade = grade.map_err(Failure::unverified)?;
     Ok(Moved { bytes: pumped.bytes, grade, checksums: pumped.checksums })
+}
+
+/// An object as it was listed, with what its source tells only when it's opened: a checksum, a type.
+fn known_by_now(listed: &Object, opened: Object) -> Object {
+    let mut object = listed.clone();
+    object.checksums.extend(opened.checksums);
+    object.attributes.extend(opened.attributes);
+    object
 }
 
 /// Puts what has no bytes: a directory or a symlink.

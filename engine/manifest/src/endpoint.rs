@@ -49,6 +49,8 @@ pub enum Grant {
     Folder(PathBuf),
     /// A URL without user, password, path or query: `https://example.com:8443`.
     Endpoint(String),
+    /// The server of this name below each endpoint: `archive` for `https://archive.example.com:8443`.
+    Subdomain(String),
 }
 
 // === impl Endpoint ===
@@ -90,6 +92,7 @@ impl Endpoint {
             match (grant.as_str(), text(node)) {
                 (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
                 (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+                (Some("subdomain"), Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
                 _ => {}
             }
         });

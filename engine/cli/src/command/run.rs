@@ -18,7 +18,6 @@ use culvert_flow::{
     run::{Job, State, Summary, ThreadPerWorker},
     schedule::Round,
     sync::Cancel,
-    tunnel::Tunnel,
 };
 use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
 use tokio::task::LocalSet;
@@ -120,9 +119,9 @@ pub(super) fn job(
 /// What is shown of a run of this pipeline.
 pub(super) fn output(assembly: &Assembly, round: u32, json: bool, objects: bool) -> Arc<Output> {
     let pipeline = &assembly.pipeline;
-    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel };
+    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel_limits };
     let meter = Arc::new(Meter::new(pipeline.transfer.workers.get()));
-    Arc::new(Output::new(run, meter, Tunnel::new(assembly.tunnel), json, objects))
+    Arc::new(Output::new(run, meter, assembly.tunnel.clone(), json, objects))
 }
 
 // === impl Runner ===

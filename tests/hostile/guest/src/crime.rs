@@ -33,7 +33,7 @@ const CALLS: [&str; 14] = [
 ];
 
 /// What single calls do in their own way.
-const SPECIAL: [&str; 47] = [
+const SPECIAL: [&str; 48] = [
     "none",
     // Of a listing.
     "keys",
@@ -78,6 +78,7 @@ const SPECIAL: [&str; 47] = [
     "oversized-put",
     "misname-stat",
     "leave-sink",
+    "flip-put",
     // Of an upload.
     "huge-token",
     "stuck-part",

@@ -11,9 +11,8 @@ use crate::{
 
 const READABLE: [&str; 6] = ["parts", "directories", "symlinks", "modified", "checksum:crc64-nvme", "read-back"];
 
-/// What the engine itself writes to the sink stays.
 fn mirror(max_percent: u8) -> DeleteExtra {
-    DeleteExtra { max_percent, spare: Some("reports/".into()) }
+    DeleteExtra { max_percent, keep: vec!["reports/".into()] }
 }
 
 /// Twenty files in three folders, mirrored.
