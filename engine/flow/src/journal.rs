@@ -166,9 +166,10 @@ impl Journal {
         self.wait(&answer)
     }
 
-    /// Writes down how a run ended, and everything before it.
-    pub(crate) fn end(&self, summary: &Summary) -> Result<(), Error> {
-        self.send(Entry::End { summary: Box::new(summary.clone()), now: SystemTime::now() });
+    /// Writes down how a run ended, and everything before it. `whole`: it has gone through everything
+    /// that it could list, so that the next one isn't the rest of it.
+    pub(crate) fn end(&self, summary: &Summary, whole: bool) -> Result<(), Error> {
+        self.send(Entry::End { summary: Box::new(summary.clone()), whole, now: SystemTime::now() });
         self.flush()
     }
 

@@ -102,7 +102,7 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     };
     let mut summary = Summary::of(&context.meter, begin.elapsed(), state);
     if let Some(book) = &context.book
-        && let Err(error) = book.end(&summary)
+        && let Err(error) = book.end(&summary, context.queue.is_finished())
     {
         summary.state = State::Failed(error);
     }

@@ -294,6 +294,22 @@ async fn checksums_that_are_asked_for_come_into_the_manifest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_could_not_list_everything_is_not_gone_on_with() {
+    let mut journaled = Journaled::files(3);
+    journaled.stage.source.folder("folder");
+    journaled.stage.job.transfer.overwrite = Overwrite::Always;
+    for expected in [1, 2] {
+        let fault = crate::memory::SourceFault::Fail(error(Code::IO));
+        journaled.stage.source.fault("list", "folder", vec![fault; 4]);
+        let summary = journaled.stage.run().await;
+        assert!(matches!(summary.state, State::Failed(_)));
+        assert_eq!(summary.moved, 3, "each is a run of its own");
+        let run = journaled.journal().reader().expect("it reads").last_run().expect("read").expect("a run");
+        assert_eq!((run.id, run.state), (expected, RunState::Failed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_whose_journal_breaks_does_not_go_on() {
     let mut journaled = Journaled::files(5);
     let _ = journaled.journal().record(Entry::Die);
