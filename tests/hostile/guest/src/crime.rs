@@ -33,7 +33,7 @@ const CALLS: [&str; 14] = [
 ];
 
 /// What single calls do in their own way.
-const SPECIAL: [&str; 48] = [
+const SPECIAL: [&str; 49] = [
     "none",
     // Of a listing.
     "keys",
@@ -47,6 +47,7 @@ const SPECIAL: [&str; 48] = [
     "endless-listing",
     "wide-listing",
     "false-listing",
+    "million",
     "planted-link",
     // Of a reading.
     "misname-read",
