@@ -195,6 +195,7 @@ fn round(objects: u64, scattered: bool, journal: Option<Arc<Journal>>) -> Summar
         sweep: false,
         journal,
         round: 1,
+        checksums: Vec::new(),
         delete_extra: None,
         seed: 1,
     };

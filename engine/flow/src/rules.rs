@@ -133,8 +133,9 @@ pub struct DeleteExtra {
     /// Most that one run may delete, in percent of the sink's objects that the selection takes: 0 to
     /// 100. Where there is more, it deletes nothing.
     pub max_percent: u8,
-    /// Start of keys that are left alone: reports that the engine wrote there, for instance.
-    pub spare: Option<Arc<str>>,
+    /// Starts of keys that are never deleted nor counted: what the engine itself writes to the sink,
+    /// reports for instance.
+    pub keep: Vec<String>,
 }
 
 /// Most parts of an upload: the limit of S3 and OSS.

@@ -102,8 +102,8 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let (transfer, max_percent) = transfer?;
     let report = report?;
     // A report isn't extra.
-    let spare = report.to_sink.then(|| report.prefix.as_str().into());
-    let delete_extra = max_percent.map(|max_percent| DeleteExtra { max_percent, spare });
+    let keep: Vec<_> = report.to_sink.then(|| report.prefix.clone()).into_iter().collect();
+    let delete_extra = max_percent.map(|max_percent| DeleteExtra { max_percent, keep });
     Some(Pipeline {
         name: name?,
         tunnel: tunnel?,

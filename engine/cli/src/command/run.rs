@@ -111,6 +111,7 @@ pub(super) fn job(
         delete_extra: journal.as_ref().and(pipeline.delete_extra.clone()),
         journal,
         round: 1,
+        checksums: Vec::new(),
         seed: seed(),
     }
 }

@@ -72,6 +72,7 @@ impl Stage {
             sweep: false,
             journal: None,
             round: 1,
+            checksums: Vec::new(),
             delete_extra: None,
             seed: 1,
         };

@@ -53,6 +53,16 @@ pub(crate) fn part_algorithm(verify: Verify, sink: &Capabilities) -> Option<Algo
     }
 }
 
+/// What verification needs, and what is asked for besides.
+pub(super) fn and_also(mut algorithms: Vec<Algorithm>, also: &[Algorithm]) -> Vec<Algorithm> {
+    for algorithm in also {
+        if !algorithms.contains(algorithm) {
+            algorithms.push(*algorithm);
+        }
+    }
+    algorithms
+}
+
 /// The checksums of the whole from those of its parts in order, each with its length in bytes.
 pub(super) fn combined<'a>(parts: impl Iterator<Item = (&'a Checksums, u64)>) -> Checksums {
     let mut whole: Option<Checksums> = None;

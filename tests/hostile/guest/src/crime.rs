@@ -33,7 +33,7 @@ const CALLS: [&str; 14] = [
 ];
 
 /// What single calls do in their own way.
-const SPECIAL: [&str; 47] = [
+const SPECIAL: [&str; 49] = [
     "none",
     // Of a listing.
     "keys",
@@ -47,6 +47,7 @@ const SPECIAL: [&str; 47] = [
     "endless-listing",
     "wide-listing",
     "false-listing",
+    "million",
     "planted-link",
     // Of a reading.
     "misname-read",
@@ -78,6 +79,7 @@ const SPECIAL: [&str; 47] = [
     "oversized-put",
     "misname-stat",
     "leave-sink",
+    "flip-put",
     // Of an upload.
     "huge-token",
     "stuck-part",
