@@ -16,8 +16,8 @@ const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv/bin");
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/harness/s3.py");
 /// It's ready in 3 s on two idle cores.
 const READY: Duration = Duration::from_secs(60);
-/// HTTP and gRPC for master, volume, filer and S3.
-const PORTS: usize = 8;
+/// HTTP and gRPC for master, volume, filer and S3, and S3 over TLS.
+const PORTS: usize = 9;
 
 pub(crate) const ACCESS_KEY: &str = "culvert";
 pub(crate) const SECRET: &str = "culvert-secret-7c1f";
@@ -29,6 +29,7 @@ pub(crate) const READER_SECRET: &str = "reader-secret-90aa";
 pub(crate) struct Seaweed {
     child: Child,
     port: u16,
+    tls_port: u16,
     log: PathBuf,
 }
 
@@ -37,6 +38,18 @@ pub(crate) struct Seaweed {
 impl Seaweed {
     /// Starts a server with these buckets.
     pub(crate) fn start(scratch: &Scratch, buckets: &[&str]) -> Self {
+        Self::launch(scratch, buckets, &[])
+    }
+
+    /// The same, over TLS too; its certificate is `certificate.pem` in the scratch.
+    pub(crate) fn start_with_tls(scratch: &Scratch, buckets: &[&str]) -> Self {
+        let (certificate, key) = (scratch.path("certificate.pem"), scratch.path("key.pem"));
+        make_certificate(&certificate, &key);
+        let certificate = format!("-s3.cert.file={}", certificate.display());
+        Self::launch(scratch, buckets, &[certificate, format!("-s3.key.file={}", key.display())])
+    }
+
+    fn launch(scratch: &Scratch, buckets: &[&str], tls: &[String]) -> Self {
         let data = scratch.path("seaweed");
         fs::create_dir_all(&data).unwrap();
         let identity = |name: &str, secret: &str, actions: &str| {
@@ -68,11 +81,14 @@ impl Seaweed {
         for (name, pair) in names.iter().zip(ports.chunks(2)) {
             command.arg(format!("-{name}.port={}", pair[0])).arg(format!("-{name}.port.grpc={}", pair[1]));
         }
+        if !tls.is_empty() {
+            command.args(tls).arg(format!("-s3.port.https={}", ports[8]));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{} can't be started ({error}); tests/run installs it", program.display()));
-        let mut server = Self { child, port: ports[6], log };
+        let mut server = Self { child, port: ports[6], tls_port: ports[8], log };
         server.wait_until_ready();
         buckets.iter().for_each(|bucket| drop(server.client(&["make", bucket])));
         server
@@ -80,6 +96,10 @@ impl Seaweed {
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn tls_endpoint(&self) -> String {
+        format!("https://127.0.0.1:{}", self.tls_port)
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -140,9 +160,19 @@ impl Drop for Seaweed {
 /// The keys of an end.
 pub(crate) fn end(endpoint: &str, bucket: &str, access_key: &str, secret: &str) -> String {
     format!(
-        "connector = \"s3\"\nendpoint = \"{endpoint}\"\nbucket = \"{bucket}\"\nforce_path_style = true\n\
+        "connector = \"s3\"\nendpoint = \"{endpoint}\"\nbucket = \"{bucket}\"\nforce_path_style = true\nordered_listing = false\n\
          access_key_id = \"{access_key}\"\nsecret_access_key = \"{secret}\""
     )
+}
+
+/// A certificate for 127.0.0.1 that signs itself, and its key.
+fn make_certificate(certificate: &Path, key: &Path) {
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
+    command.args(["-subj", "/CN=culvert test", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    command.arg("-keyout").arg(key).arg("-out").arg(certificate).stderr(Stdio::null());
+    assert!(command.status().unwrap().success(), "openssl can't make a certificate");
 }
 
 /// Ports that nobody listens on now; all are held until all are known.

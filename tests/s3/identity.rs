@@ -35,6 +35,12 @@ fn odd_tree(root: &Path) {
         fs::write(root.join(name), random.bytes(number * 37)).unwrap();
         fs::write(folder.join(name), random.bytes(70_000 + number)).unwrap();
     }
+    // By their bytes these are in another order than folder by folder.
+    for name in ["b/1", "b.txt", "b-2/x", "b!"] {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
     // One chunk, one byte more and less, and several parts with an odd rest.
     for size in [256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 21 << 20 | 0x1235] {
         fs::write(root.join(format!("size-{size}")), random.bytes(size)).unwrap();

@@ -28,3 +28,17 @@ fn pages_are_moved_as_they_come() {
     eprintln!("peak {peak} KiB");
     assert!(peak < MAX_PEAK_KIB, "{peak} KiB");
 }
+
+#[test]
+fn a_listing_out_of_order_says_what_to_set() {
+    let scratch = Scratch::new();
+    let server = Seaweed::start(&scratch, &["archive"]);
+    std::fs::create_dir_all(scratch.path("filled/b")).unwrap();
+    std::fs::write(scratch.path("filled/b/1"), "").unwrap();
+    std::fs::write(scratch.path("filled/b.txt"), "").unwrap();
+    server.client(&["fill", "archive", scratch.path("filled").to_str().unwrap()]);
+    let ordered = server.end("archive").replace("ordered_listing = false", "ordered_listing = true");
+    let ended = scratch.run(&scratch.pipeline_between(&ordered, &scratch.local("sink"), ""));
+    assert_ne!(ended.code, Some(0));
+    assert!(ended.output.contains("set ordered_listing = false"), "{}{}", ended.output, ended.errors);
+}

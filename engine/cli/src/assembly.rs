@@ -241,6 +241,7 @@ impl Assembly {
         let folder = folder.map(|path| FolderGrant { path, writable });
         let workers = self.pipeline.transfer.workers;
         Ok(Endpoint {
+            capabilities: end.network.capabilities(&end.connector.description().capabilities),
             connector: end.connector.clone(),
             grants: Grants { folder, endpoints: end.network.grants() },
             limits: limits(&self.pipeline.limits),

@@ -5,6 +5,7 @@
 use std::{fmt::Display, num::NonZeroUsize, time::Duration};
 
 use culvert_flow::{
+    object::Capabilities,
     rules::{ByteRate, Limits},
     tunnel::Tunnel,
 };
@@ -17,6 +18,8 @@ use culvert_host::{
 use culvert_manifest::units::parse_duration;
 use serde_json::{Map, Value};
 
+/// The capability that a pipeline can deny, and the word that marks the property that does.
+const ORDERED: &str = "ordered-listing";
 /// Unless the pipeline says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A store that puts a large object together from its parts may take half a minute to answer; below
@@ -35,6 +38,8 @@ pub(crate) struct Network {
     labels: Vec<String>,
     settings: Settings,
     credentials: Credentials,
+    /// The store lists keys in the order of their bytes.
+    is_ordered: bool,
 }
 
 /// The properties that were marked, by their word.
@@ -68,7 +73,8 @@ impl Network {
             read_ahead: None,
         };
         let credentials = marked.credentials()?;
-        let network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials };
+        let is_ordered = marked.find(ORDERED).is_none_or(|property| property.value != Value::Bool(false));
+        let network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials, is_ordered };
         Ok((network, Value::Object(rest).to_string()))
     }
 
@@ -93,6 +99,11 @@ impl Network {
     pub(crate) fn grants(&self) -> Vec<EndpointGrant> {
         let below = self.endpoints.iter().flat_map(|endpoint| self.labels.iter().map(|label| endpoint.below(label)));
         self.endpoints.iter().cloned().chain(below).collect()
+    }
+
+    /// What this store can do of what its connector can.
+    pub(crate) fn capabilities(&self, all: &Capabilities) -> Capabilities {
+        Capabilities::new(all.iter().filter(|word| self.is_ordered || *word != ORDERED).map(str::to_owned))
     }
 
     /// # Errors
@@ -123,7 +134,9 @@ impl Marked {
         let properties = schema.get("properties").and_then(Value::as_object);
         let marked = properties.into_iter().flatten().filter_map(|(name, property)| {
             let word = property.get("x-engine")?.as_str()?.to_owned();
-            Some(Property { word, name: name.clone(), value: table.remove(name)? })
+            // The connector has to know that one too.
+            let value = if word == ORDERED { table.get(name).cloned() } else { table.remove(name) };
+            Some(Property { word, name: name.clone(), value: value? })
         });
         Self(marked.collect())
     }

@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub grants: Grants,
     pub limits: Limits,
     pub access: Access,
+    /// What the connector says it can do, but for what the pipeline denies this store.
+    pub capabilities: Capabilities,
     /// The endpoint's table as JSON, already checked against the connector's schema.
     pub config: String,
     /// 8 hex digits, the same for all runs of a pipeline: marks what a sink leaves unfinished.
@@ -94,7 +96,7 @@ impl OpenSource for SourceEndpoint {
     type Source = HostSource;
 
     fn capabilities(&self) -> &Capabilities {
-        &self.0.connector.description().capabilities
+        &self.0.capabilities
     }
 
     async fn open_source(&self) -> Result<HostSource, Error> {
@@ -129,7 +131,7 @@ impl OpenSink for SinkEndpoint {
     type ReadBack = HostSource;
 
     fn capabilities(&self) -> &Capabilities {
-        &self.0.connector.description().capabilities
+        &self.0.capabilities
     }
 
     /// A feed can always turn an extent into bytes; only a file makes more of it.

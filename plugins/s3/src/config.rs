@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) conditional_writes: bool,
     #[serde(default = "yes")]
     pub(crate) etag_is_md5: bool,
+    #[serde(default = "yes")]
+    pub(crate) ordered_listing: bool,
 }
 
 pub(crate) fn source_schema() -> String {
@@ -94,11 +96,12 @@ mod tests {
         assert_eq!(default("force_path_style"), config.force_path_style);
         assert_eq!(default("conditional_writes"), config.conditional_writes);
         assert_eq!(default("etag_is_md5"), config.etag_is_md5);
+        assert_eq!(default("ordered_listing"), config.ordered_listing);
     }
 
     #[test]
     fn every_property_is_explained_and_secrets_go_to_the_engine() {
-        for (text, count) in [(source_schema(), 17), (sink_schema(), 25)] {
+        for (text, count) in [(source_schema(), 18), (sink_schema(), 26)] {
             let schema: Value = serde_json::from_str(&text).unwrap();
             let properties = schema["properties"].as_object().unwrap();
             assert_eq!(properties.len(), count);

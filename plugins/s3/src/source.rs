@@ -1,7 +1,10 @@
 //! The bucket as a source: a flat listing in the order of its keys, and objects whose bytes go from
 //! the store to the engine. Follows no version history and restores nothing from an archive.
 
-use aws_sdk_s3::types::{EncodingType, Object as Listed};
+use aws_sdk_s3::{
+    operation::list_objects_v2::ListObjectsV2Output,
+    types::{EncodingType, Object as Listed},
+};
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, quote},
@@ -18,6 +21,11 @@ use crate::{
     error::Attempt,
     key, object,
 };
+
+/// How often a page is asked for where the engine can't go on behind the last key.
+const PAGE_ATTEMPTS: u32 = 4;
+/// What may be gone at the next attempt.
+const PASSING: [&str; 5] = ["throttled", "unavailable", "timeout", "connection-failed", "protocol"];
 
 /// A folder's marker that is shown only if nothing below it follows.
 struct Marker {
@@ -56,13 +64,11 @@ impl Store {
         let mut start_after = after.map(|key| self.key(&key)).transpose()?;
         let mut token = None;
         let mut marker: Option<Marker> = None;
+        // The key before this one, in the bucket.
+        let mut before = start_after.clone();
         let mut last = start_after.as_deref().map(|full| key::from_bucket(prefix, full).0.to_owned());
         loop {
-            let request = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(prefix);
-            let request = request.encoding_type(EncodingType::Url);
-            let request = request.set_start_after(start_after.take()).set_continuation_token(token.take());
-            let attempt = self.attempt("list", None);
-            let page = request.send().await.map_err(|failure| attempt.failed(&failure))?;
+            let page = self.page(start_after.take(), token.take()).await?;
             for listed in page.contents() {
                 let Some(encoded) = &listed.key else { continue };
                 let full = match key::decoded(encoded) {
@@ -73,7 +79,11 @@ impl Store {
                         continue;
                     }
                 };
-                show(marker.take(), Some(&full), &mut last, entries).await?;
+                show(marker.take(), Some(&full), (&mut last, self.config.ordered_listing), entries).await?;
+                if self.config.ordered_listing && before.as_ref().is_some_and(|before| *before >= full) {
+                    return Err(self.disorder());
+                }
+                before = Some(full.clone());
                 match key::from_bucket(prefix, &full) {
                     // The prefix's own marker.
                     ("", true) => {}
@@ -89,9 +99,36 @@ impl Store {
             entries.flush().await?;
             match page.next_continuation_token {
                 Some(next) if page.is_truncated == Some(true) => token = Some(next),
-                _ => return show(marker.take(), None, &mut last, entries).await,
+                _ => return show(marker.take(), None, (&mut last, self.config.ordered_listing), entries).await,
             }
         }
+    }
+
+    /// One page. The engine goes on behind the last key where keys are in order; where they aren't it
+    /// would have to start over, so a page that failed is then asked for again right here.
+    async fn page(&self, after: Option<String>, token: Option<String>) -> Result<ListObjectsV2Output, Error> {
+        let attempt = self.attempt("list", None);
+        let mut left = if self.config.ordered_listing { 1 } else { PAGE_ATTEMPTS };
+        loop {
+            let request = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(&self.config.prefix);
+            let request = request.encoding_type(EncodingType::Url);
+            let request = request.set_start_after(after.clone()).set_continuation_token(token.clone());
+            let error = match request.send().await {
+                Ok(page) => return Ok(page),
+                Err(failure) => attempt.failed(&failure),
+            };
+            left -= 1;
+            if left == 0 || !PASSING.contains(&error.code.as_str()) {
+                return Err(error);
+            }
+        }
+    }
+
+    fn disorder(&self) -> Error {
+        let what = self.attempt("list", None).what();
+        error::invalid_config(format!(
+            "{what}: the store doesn't list keys in the order of their bytes; set ordered_listing = false for it"
+        ))
     }
 
     pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
@@ -160,14 +197,14 @@ fn header(range: &Range) -> Result<Option<String>, Error> {
 async fn show(
     marker: Option<Marker>,
     next: Option<&str>,
-    last: &mut Option<String>,
+    (last, is_ordered): (&mut Option<String>, bool),
     entries: &mut Entries,
 ) -> Result<(), Error> {
     let Some(marker) = marker else { return Ok(()) };
     if next.is_some_and(|next| next.starts_with(&marker.full)) {
         return Ok(());
     }
-    if last.as_ref().is_some_and(|last| *last >= marker.key) {
+    if is_ordered && last.as_ref().is_some_and(|last| *last >= marker.key) {
         return entries.push(unmovable(&marker.full, "marks an empty folder behind keys that sort after it")).await;
     }
     *last = Some(marker.key);
