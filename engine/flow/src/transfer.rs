@@ -16,7 +16,7 @@ use crate::{
     error::{Code, Error},
     hash::Hasher,
     meter::{Meter, Slot},
-    object::{Capabilities, Checksums, Kind, Object, Range},
+    object::{Algorithm, Capabilities, Checksums, Kind, Object, Range},
     pump::Order,
     rules::Verify,
     sink::{Part, Receipt, Replace, Sink},
@@ -32,6 +32,8 @@ pub(crate) struct Terms {
     pub(crate) tunnel: Tunnel,
     pub(crate) stop: Cancel,
     pub(crate) verify: Verify,
+    /// Wanted for the report, whatever proves the object.
+    pub(crate) sha256: bool,
     pub(crate) replace: Replace,
     pub(crate) sink: Capabilities,
     pub(crate) takes_extents: bool,
@@ -88,7 +90,11 @@ pub(crate) async fn put<So: Source, Si: Sink>(
     let reading = terms.stop.or(source.read(&object.key, Range { offset: 0, length: None }, version)).await?;
     let reading = reading.map_err(Failure::source)?;
     verify::unchanged(object, &reading.object)?;
-    let hasher = Hasher::new(verify::whole_algorithms(terms.verify, object, &terms.sink));
+    let mut algorithms = verify::whole_algorithms(terms.verify, object, &terms.sink);
+    if terms.sha256 && !algorithms.contains(&Algorithm::Sha256) {
+        algorithms.push(Algorithm::Sha256);
+    }
+    let hasher = Hasher::new(algorithms);
     let order = terms.order(object.size, &hasher, gauge);
     let (writer, reader) = body();
     let putting = sink.put(object, reader, terms.replace);

@@ -67,6 +67,7 @@ impl Context {
             tunnel,
             stop: Cancel::new(),
             verify: transfer.verify,
+            sha256: transfer.sha256,
             replace: if transfer.overwrite == Overwrite::Never { Replace::Never } else { Replace::Always },
             sink: sinks.capabilities().clone(),
             takes_extents: sinks.takes_extents(),
