@@ -29,6 +29,7 @@ pub(crate) struct Assembly {
     source: End,
     sink: End,
     owner: String,
+    runtime: Runtime,
 }
 
 /// One end, before anything is opened.
@@ -40,6 +41,8 @@ struct End {
     identity: String,
 }
 
+/// The built-in connector for folders of this machine.
+const LOCAL: &str = "local";
 /// Length of an owner's mark in hex digits.
 const OWNER_DIGITS: usize = 8;
 
@@ -83,7 +86,7 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
-    Ok(Assembly { pipeline, tunnel, state, source, sink, owner })
+    Ok(Assembly { pipeline, tunnel, state, source, sink, owner, runtime })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -212,6 +215,21 @@ impl Assembly {
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
             _stand_in: stand_in,
         })
+    }
+
+    /// A folder of this machine as a source: for what the engine itself puts at the sink.
+    ///
+    /// # Errors
+    /// The connector for it can't be loaded.
+    pub(crate) fn local_source(&self, folder: &Path) -> Result<SourceEndpoint, Failure> {
+        let endpoint = Endpoint {
+            connector: connectors::load(&self.runtime, LOCAL)?,
+            grants: Grants { folder: Some(FolderGrant { path: folder.to_owned(), writable: false }) },
+            limits: limits(&self.pipeline.limits),
+            config: serde_json::json!({ "path": folder.to_string_lossy() }).to_string(),
+            owner: self.owner.clone(),
+        };
+        SourceEndpoint::new(endpoint).map_err(Failure::usage)
     }
 
     /// For what this pipeline's journal is written. `confined`: to a list of keys, which the next run

@@ -8,6 +8,7 @@ mod exit;
 mod folders;
 mod logging;
 mod output;
+mod report;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,9 @@
 
 use std::{num::NonZero, path::Path, time::Duration};
 
-use culvert_flow::rules::{ByteSize, DeleteExtra, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify};
+use culvert_flow::rules::{
+    ByteSize, DeleteExtra, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify,
+};
 use jiff::tz::TimeZone;
 
 use crate::{

@@ -1,8 +1,9 @@
 //! `engine run`: moves what a pipeline selects, round by round, and stops cleanly when it's told to.
 
 pub(super) mod only;
+mod reporting;
 mod rounds;
-mod signals;
+pub(super) mod signals;
 
 use std::{
     process,
@@ -136,6 +137,7 @@ impl Runner<'_> {
         let cancel = Cancel::new();
         let output = output(assembly, round.number, self.json, false);
         let selection = self.selection.for_round(round.start);
+        let rules = selection.clone();
         let mut job = job(assembly, selection, &output, cancel.clone(), Some(Arc::clone(journal)));
         job.sweep = self.sweep && round.number == 1;
         job.round = round.number;
@@ -160,6 +162,9 @@ impl Runner<'_> {
             }
         };
         output.summary(&summary);
+        if summary.state != State::Interrupted {
+            reporting::report(self, &output, rules.hits(), signals).await?;
+        }
         Ok(Ended { summary, by_window })
     }
 }

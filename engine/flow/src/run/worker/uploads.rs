@@ -24,7 +24,11 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     /// Larger than a part, and both stores can do it.
     pub(super) fn moves_in_parts(&self, object: &Object) -> bool {
         let context = &self.context;
-        let most = if context.transfer.sha256 { MAX_WHOLE.max(context.transfer.part_size) } else { context.transfer.part_size };
+        let most = if context.transfer.sha256 {
+            MAX_WHOLE.max(context.transfer.part_size)
+        } else {
+            context.transfer.part_size
+        };
         object.kind == Kind::File
             && object.size.is_some_and(|size| size > most.0)
             && context.terms.sink.has("parts")
