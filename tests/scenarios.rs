@@ -5,4 +5,7 @@ mod faults;
 mod identity;
 mod memory;
 mod overwrite;
+mod reports;
 mod signals;
+mod status;
+mod verifying;

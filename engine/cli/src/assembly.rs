@@ -29,7 +29,8 @@ pub(crate) struct Assembly {
     source: End,
     sink: End,
     owner: String,
-    runtime: Runtime,
+    /// Reads reports, where they are to be put at the sink.
+    reports: Option<Connector>,
 }
 
 /// One end, before anything is opened.
@@ -86,7 +87,8 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
-    Ok(Assembly { pipeline, tunnel, state, source, sink, owner, runtime })
+    let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
+    Ok(Assembly { pipeline, tunnel, state, source, sink, owner, reports })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -217,19 +219,20 @@ impl Assembly {
         })
     }
 
-    /// A folder of this machine as a source: for what the engine itself puts at the sink.
+    /// A folder with reports as a source; none where they aren't to be put at the sink.
     ///
     /// # Errors
-    /// The connector for it can't be loaded.
-    pub(crate) fn local_source(&self, folder: &Path) -> Result<SourceEndpoint, Failure> {
+    /// The connector for folders can't be a source.
+    pub(crate) fn reports(&self, folder: &Path) -> Result<Option<SourceEndpoint>, Failure> {
+        let Some(connector) = &self.reports else { return Ok(None) };
         let endpoint = Endpoint {
-            connector: connectors::load(&self.runtime, LOCAL)?,
+            connector: connector.clone(),
             grants: Grants { folder: Some(FolderGrant { path: folder.to_owned(), writable: false }) },
             limits: limits(&self.pipeline.limits),
             config: serde_json::json!({ "path": folder.to_string_lossy() }).to_string(),
             owner: self.owner.clone(),
         };
-        SourceEndpoint::new(endpoint).map_err(Failure::usage)
+        SourceEndpoint::new(endpoint).map(Some).map_err(Failure::usage)
     }
 
     /// For what this pipeline's journal is written. `confined`: to a list of keys, which the next run

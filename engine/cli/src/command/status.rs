@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path};
 
-use culvert_flow::journal::{Reader, RunRecord, RunState, held_by};
+use culvert_flow::{
+    error::Code,
+    journal::{Reader, RunRecord, RunState, held_by},
+};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
@@ -65,7 +68,12 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 fn standing(name: String, journal: &Path) -> Result<Standing, culvert_flow::error::Error> {
     // Whoever holds it when it's looked at first may have ended the run by the time it's read.
     let holder = held_by(journal)?;
-    Ok(Standing { name, holder, run: Reader::open(journal)?.last_run()? })
+    let run = match Reader::open(journal) {
+        // Somebody is about to begin.
+        Err(error) if error.code == Code::NOT_FOUND => None,
+        reader => reader?.last_run()?,
+    };
+    Ok(Standing { name, holder, run })
 }
 
 // === impl Standing ===

@@ -10,7 +10,7 @@ use culvert_flow::{
     sync::Cancel,
     tunnel::Tunnel,
 };
-use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
+use culvert_host::endpoint::SinkEndpoint;
 
 use super::TEMPORARY;
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// Puts what is in `folder` below the reports' prefix and the run's id.
+/// Puts what is in `folder` below the reports' prefix and the run's id, if the pipeline asks for it.
 ///
 /// # Errors
 /// Not all of it arrived.
@@ -34,7 +34,7 @@ pub(crate) async fn deliver(
         |error: io::Error| Failure::could_not_go_on(format!("the report can't be staged for the sink: {error}"));
     let stage = tempfile::tempdir_in(&assembly.state).map_err(failed)?;
     lay_out(folder, &stage.path().join(&prefix)).map_err(failed)?;
-    let source: SourceEndpoint = assembly.local_source(stage.path())?;
+    let Some(source) = assembly.reports(stage.path())? else { return Ok(()) };
     let mut transfer = assembly.pipeline.transfer.clone();
     transfer.overwrite = Overwrite::Always;
     let job = Job {

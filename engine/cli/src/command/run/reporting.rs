@@ -30,10 +30,7 @@ pub(super) async fn report(
         let (folder_of_thread, stop) = (folder.clone(), cancel.clone());
         let writing = tokio::task::spawn_blocking(move || report::write(&path, &folder_of_thread, round, &stop));
         writing.await.map_err(Failure::could_not_go_on)??;
-        if pipeline.report.to_sink {
-            deliver(assembly, sink, (&folder, output.run_id()), output.tunnel().clone(), cancel.clone()).await?;
-        }
-        Ok(())
+        deliver(assembly, sink, (&folder, output.run_id()), output.tunnel().clone(), cancel.clone()).await
     };
     let mut work = std::pin::pin!(work);
     loop {
