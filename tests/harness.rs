@@ -143,6 +143,11 @@ impl Running {
         fs::read_to_string(&self.output).unwrap()
     }
 
+    /// What it has logged so far.
+    pub(crate) fn logged(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap()
+    }
+
     /// The status, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
