@@ -1,7 +1,10 @@
 //! What every system test needs: a folder of its own, the real `engine`, seeded trees, and a way to
 //! say how two trees differ. Nothing here passes because something is missing.
 
+pub(crate) mod disk;
+pub(crate) mod seaweed;
 pub(crate) mod tree;
+pub(crate) mod wire;
 
 use std::{
     fs,

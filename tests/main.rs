@@ -5,6 +5,8 @@
 mod harness;
 
 mod hostile;
+mod recovery;
+mod s3;
 mod samples;
 mod scenarios;
 mod throttle;

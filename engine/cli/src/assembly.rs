@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use culvert_flow::{journal::Identity, rules::Limits as TunnelLimits};
+use culvert_flow::{journal::Identity, rules::Limits as TunnelLimits, tunnel::Tunnel};
 use culvert_host::{
+    access::Access,
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
     grants::{FolderGrant, Grants},
     limits::Limits,
@@ -15,15 +16,17 @@ use culvert_host::{
     runtime::Runtime,
 };
 use culvert_manifest::{
-    Config, ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
+    ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
 };
 
-use crate::{args::Places, connectors, exit::Failure, folders};
+use crate::{args::Places, connectors, exit::Failure, folders, network::Network};
 
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
     pub(crate) pipeline: Pipeline,
-    pub(crate) tunnel: TunnelLimits,
+    pub(crate) tunnel_limits: TunnelLimits,
+    /// The one that all rounds, and both ends' requests, go through.
+    pub(crate) tunnel: Tunnel,
     /// Where this pipeline's journal and reports are.
     pub(crate) state: PathBuf,
     source: End,
@@ -36,8 +39,10 @@ pub(crate) struct Assembly {
 /// One end, before anything is opened.
 struct End {
     connector: Connector,
-    config: Config,
+    /// The endpoint's table as JSON: secrets in clear.
+    config: String,
     folder: Option<PathBuf>,
+    network: Network,
     /// What tells this store from others, without secrets.
     identity: String,
 }
@@ -72,7 +77,7 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     let text = folders::read_text(file)
         .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
     let pipeline = parse(file, &text, &ProcessEnvironment).map_err(|problems| Failure::usage(problems.render()))?;
-    let tunnel = find_tunnel(&pipeline, places)?;
+    let tunnel_limits = find_tunnel(&pipeline, places)?;
     let runtime = runtime(places)?;
     let source = load(&runtime, file, &pipeline.source)?;
     let sink = load(&runtime, file, &pipeline.sink)?;
@@ -88,7 +93,8 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
     let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
-    Ok(Assembly { pipeline, tunnel, state, source, sink, owner, reports })
+    let tunnel = Tunnel::new(tunnel_limits);
+    Ok(Assembly { pipeline, tunnel_limits, tunnel, state, source, sink, owner, reports })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -155,18 +161,19 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems)),
     };
+    let (mut network, config) = Network::split(config.expose(), schema)
+        .map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
     let mut folder = None;
     for grant in table.grants(schema) {
         match grant {
             Grant::Folder(path) if folder.is_none() => folder = Some(path),
             Grant::Folder(_) => return Err(located(&"it asks for two folders; one can be granted")),
-            Grant::Endpoint(_) => {
-                return Err(located(&"it asks for an endpoint on the network; this engine grants folders"));
-            }
+            Grant::Endpoint(url) => network.grant(&url).map_err(|it| located(&it))?,
+            Grant::Subdomain(label) => network.grant_below(label),
         }
     }
     let identity = table.identity(schema);
-    Ok(Ok(End { connector, config, folder, identity }))
+    Ok(Ok(End { connector, config, folder, network, identity }))
 }
 
 /// A run whose sink lies in its source would move what it has just written, for ever.
@@ -195,9 +202,9 @@ impl Assembly {
     /// Both ends with their grants: a source reads its folder, a sink writes to its own.
     ///
     /// # Errors
-    /// The sink's folder can't be made.
+    /// The sink's folder can't be made, or an end's way to the network can't be set up.
     pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
-        let source = self.endpoint(&self.source, self.source.folder.clone(), false);
+        let source = self.endpoint(&self.source, self.source.folder.clone(), false)?;
         let mut stand_in = None;
         let mut folder = self.sink.folder.clone();
         if let Some(path) = folder.as_deref().filter(|path| !path.exists()) {
@@ -211,7 +218,7 @@ impl Assembly {
                 }
             }
         }
-        let sink = self.endpoint(&self.sink, folder, true);
+        let sink = self.endpoint(&self.sink, folder, true)?;
         Ok(Ends {
             source: SourceEndpoint::new(source).map_err(Failure::usage)?,
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
@@ -227,7 +234,11 @@ impl Assembly {
         let Some(connector) = &self.reports else { return Ok(None) };
         let endpoint = Endpoint {
             connector: connector.clone(),
-            grants: Grants { folder: Some(FolderGrant { path: folder.to_owned(), writable: false }) },
+            grants: Grants {
+                folder: Some(FolderGrant { path: folder.to_owned(), writable: false }),
+                ..Grants::default()
+            },
+            access: Access::default(),
             limits: limits(&self.pipeline.limits),
             config: serde_json::json!({ "path": folder.to_string_lossy() }).to_string(),
             owner: self.owner.clone(),
@@ -252,14 +263,17 @@ impl Assembly {
         self.sink.folder.as_deref().filter(|folder| !folder.exists())
     }
 
-    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Endpoint {
-        Endpoint {
+    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Result<Endpoint, Failure> {
+        let folder = folder.map(|path| FolderGrant { path, writable });
+        let workers = self.pipeline.transfer.workers;
+        Ok(Endpoint {
             connector: end.connector.clone(),
-            grants: Grants { folder: folder.map(|path| FolderGrant { path, writable }) },
+            grants: Grants { folder, endpoints: end.network.grants() },
             limits: limits(&self.pipeline.limits),
-            config: end.config.expose().to_string(),
+            access: end.network.access(&self.tunnel, self.tunnel_limits, workers).map_err(Failure::usage)?,
+            config: end.config.clone(),
             owner: self.owner.clone(),
-        }
+        })
     }
 }
 

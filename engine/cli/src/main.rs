@@ -7,6 +7,7 @@ mod connectors;
 mod exit;
 mod folders;
 mod logging;
+mod network;
 mod output;
 mod report;
 

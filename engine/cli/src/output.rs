@@ -165,7 +165,12 @@ fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut plain = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if steers(character) { plain.extend(character.escape_default()) } else { plain.push(character) }
+        // In JSON's own way, so that a line of JSON stays one.
+        if steers(character) {
+            plain.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            plain.push(character);
+        }
     }
     Cow::Owned(plain)
 }

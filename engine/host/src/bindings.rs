@@ -5,6 +5,7 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "storage",
     imports: {
+        "culvert:connector/credentials.get": async | store | trappable,
         "culvert:connector/posix.checksum": async | store | trappable,
         "culvert:connector/posix.list-directory": store | trappable,
         "culvert:connector/posix.read-file": store | trappable,
@@ -12,5 +13,8 @@ wasmtime::component::bindgen!({
         default: trappable,
     },
     exports: { default: async | store },
-    with: { "wasi": wasmtime_wasi::p3::bindings },
+    with: {
+        "wasi:http": wasmtime_wasi_http::p3::bindings::http,
+        "wasi": wasmtime_wasi::p3::bindings,
+    },
 });

@@ -19,6 +19,7 @@ use crate::{
     channel::{Deliver, Wanted, bytewise, items},
     convert,
     files::{FileReading, error_code},
+    http::Incoming,
     instance::Instance,
     state::State,
 };
@@ -50,6 +51,7 @@ pub struct HostData {
 /// Who makes the bytes.
 enum Origin {
     File(FileReading),
+    Http(Incoming),
     Guest(Wanted),
 }
 
@@ -136,7 +138,7 @@ fn same_key(it: wit::Object, key: &Key, operation: &'static str) -> Result<Objec
     Err(Error::new(Code::PROTOCOL, operation, "the connector answered about another object").with_key(key))
 }
 
-/// Takes a file that the guest passed on, or asks the guest for its bytes.
+/// Takes a file or an HTTP answer that the guest passed on, or asks the guest for its bytes.
 fn take_over(
     accessor: &Accessor<State>,
     data: StreamReader<u8>,
@@ -146,11 +148,14 @@ fn take_over(
         let outcome = deliver(&mut access, outcome)?;
         let origin = match data.try_into::<FileReading>(&mut access) {
             Ok(file) => Origin::File(file),
-            Err(data) => {
-                let (consumer, wanted) = bytewise();
-                data.pipe(&mut access, consumer)?;
-                Origin::Guest(wanted)
-            }
+            Err(data) => match data.try_into::<Incoming>(&mut access) {
+                Ok(answer) => Origin::Http(answer),
+                Err(data) => {
+                    let (consumer, wanted) = bytewise();
+                    data.pipe(&mut access, consumer)?;
+                    Origin::Guest(wanted)
+                }
+            },
         };
         Ok((origin, outcome))
     })
@@ -216,6 +221,10 @@ impl Data for HostData {
             None => None,
             Some(Origin::File(file)) => Self::from_file(file, max, form, self.left.is_some())
                 .map_err(|error| io_error(&error).with_key(&self.key))?,
+            Some(Origin::Http(answer)) => {
+                let next = answer.next(max).await;
+                next.map_err(|error| broken_off(error).with_key(&self.key))?.map(Chunk::Bytes)
+            }
             Some(Origin::Guest(wanted)) => {
                 let idle = self.instance.limits().idle_timeout;
                 match timeout(idle, wanted.next(max)).await {
@@ -236,8 +245,9 @@ impl Data for HostData {
     async fn finish(&mut self) -> Result<(), Error> {
         // A range ends where it was asked to end; a whole object must end by itself.
         let more = match (&mut self.origin, self.left) {
-            (Some(Origin::File(file)), None) => {
-                file.has_more().map_err(|error| io_error(&error).with_key(&self.key))?
+            (Some(Origin::File(file)), None) => file.has_more().map_err(|error| io_error(&error).with_key(&self.key))?,
+            (Some(Origin::Http(answer)), _) => {
+                answer.next(1).await.map_err(|error| broken_off(error).with_key(&self.key))?.is_some()
             }
             (Some(Origin::Guest(wanted)), _) => {
                 let idle = self.instance.limits().idle_timeout;
@@ -276,12 +286,18 @@ impl HostData {
 
     /// Closes the data and waits for the source's word on it.
     async fn end(&mut self) -> Result<(), Error> {
+        // An HTTP answer that wasn't read to its end takes its connection with it.
         if let Some(Origin::File(mut file)) = self.origin.take() {
             file.close(Ok(()));
         }
         let Some(outcome) = self.outcome.take() else { return Ok(()) };
         conclude(&self.instance, "read", outcome).await.map_err(|error| error.with_key(&self.key))
     }
+}
+
+/// The source's server stopped before it had sent everything.
+fn broken_off(error: String) -> Error {
+    Error::new(Code::CONNECTION_FAILED, "read", format!("the answer broke off: {error}"))
 }
 
 fn io_error(error: &std::io::Error) -> Error {

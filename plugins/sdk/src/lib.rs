@@ -10,13 +10,14 @@
 pub mod bindings;
 pub mod config;
 pub mod error;
+pub mod http;
 pub mod instance;
 pub mod stream;
 
 pub use bindings::{
     connector::exports::culvert::connector::connector,
     imports::{
-        culvert::connector::{posix, types},
+        culvert::connector::{credentials, posix, types},
         wasi,
     },
     sink::exports::culvert::connector::sink,

@@ -15,11 +15,11 @@ use culvert_flow::{
     error::Code,
     journal::Journal,
     meter::Meter,
+    object::Algorithm,
     rules::Selection,
     run::{Job, State, Summary, ThreadPerWorker},
     schedule::Round,
     sync::Cancel,
-    tunnel::Tunnel,
 };
 use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
 use tokio::task::LocalSet;
@@ -52,6 +52,8 @@ struct Ended {
     summary: Summary,
     /// It was stopped because its window closed.
     by_window: bool,
+    /// Whether its report was written.
+    report: Exit,
 }
 
 /// # Errors
@@ -113,6 +115,7 @@ pub(super) fn job(
         delete_extra: journal.as_ref().and(pipeline.delete_extra.clone()),
         journal,
         round: 1,
+        checksums: if pipeline.report.sha256sums { vec![Algorithm::Sha256] } else { Vec::new() },
         seed: seed(),
     }
 }
@@ -120,9 +123,9 @@ pub(super) fn job(
 /// What is shown of a run of this pipeline.
 pub(super) fn output(assembly: &Assembly, round: u32, json: bool, objects: bool) -> Arc<Output> {
     let pipeline = &assembly.pipeline;
-    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel };
+    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel_limits };
     let meter = Arc::new(Meter::new(pipeline.transfer.workers.get()));
-    Arc::new(Output::new(run, meter, Tunnel::new(assembly.tunnel), json, objects))
+    Arc::new(Output::new(run, meter, assembly.tunnel.clone(), json, objects))
 }
 
 // === impl Runner ===
@@ -162,10 +165,15 @@ impl Runner<'_> {
             }
         };
         output.summary(&summary);
-        if summary.state != State::Interrupted {
-            reporting::report(self, &output, rules.hits(), signals).await?;
+        let mut report = Exit::Done;
+        if summary.state != State::Interrupted
+            && let Err(failure) = reporting::report(self, &output, rules.hits(), signals).await
+        {
+            // What was moved is moved, and the next round has a report of its own.
+            crate::output::error(&failure);
+            report = failure.exit;
         }
-        Ok(Ended { summary, by_window })
+        Ok(Ended { summary, by_window, report })
     }
 }
 

@@ -7,7 +7,6 @@ use culvert_flow::{
     meter::Meter,
     run::{Grade, State, ThreadPerWorker},
     sync::Cancel,
-    tunnel::Tunnel,
     verify::{Checked, Findings, Verdict, Verification, verify_both, verify_sink},
 };
 use indicatif::HumanBytes;
@@ -51,10 +50,11 @@ async fn verify(asked: &Asked, assembly: &Assembly, ends: Ends) -> Result<Findin
     let verification = Verification {
         journal: assembly.journal(),
         reread: asked.reread,
+        checksums: Vec::new(),
         workers: transfer.workers,
         attempts: transfer.attempts,
         max_backoff: transfer.max_backoff,
-        tunnel: Tunnel::new(assembly.tunnel),
+        tunnel: assembly.tunnel.clone(),
         meter: Arc::new(Meter::new(transfer.workers.get())),
         events: Arc::new(move |checked| tell(&checked, json)),
         cancel: cancel.clone(),

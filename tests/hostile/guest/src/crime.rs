@@ -1,7 +1,12 @@
 //! Which crime a call is to commit, and what any call can do wrong: never return, take all memory,
 //! trap, overflow its stack. Knows no object but by its name.
 
-use std::{future::poll_fn, hint::black_box, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    hint::black_box,
+    task::Poll,
+    time::Duration,
+};
 
 use culvert_sdk::{instance::Configured, stream};
 
@@ -28,7 +33,7 @@ const CALLS: [&str; 14] = [
 ];
 
 /// What single calls do in their own way.
-const SPECIAL: [&str; 47] = [
+const SPECIAL: [&str; 48] = [
     "none",
     // Of a listing.
     "keys",
@@ -73,6 +78,7 @@ const SPECIAL: [&str; 47] = [
     "oversized-put",
     "misname-stat",
     "leave-sink",
+    "flip-put",
     // Of an upload.
     "huge-token",
     "stuck-part",
