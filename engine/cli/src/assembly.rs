@@ -161,8 +161,8 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems)),
     };
-    let (mut network, config) =
-        Network::split(config.expose(), schema).map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
+    let (mut network, config) = Network::split(config.expose(), schema)
+        .map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
     let mut folder = None;
     for grant in table.grants(schema) {
         match grant {
@@ -238,8 +238,8 @@ impl Assembly {
                 folder: Some(FolderGrant { path: folder.to_owned(), writable: false }),
                 ..Grants::default()
             },
-            limits: limits(&self.pipeline.limits),
             access: Access::default(),
+            limits: limits(&self.pipeline.limits),
             config: serde_json::json!({ "path": folder.to_string_lossy() }).to_string(),
             owner: self.owner.clone(),
         };
