@@ -80,6 +80,14 @@ impl Scratch {
         path
     }
 
+    /// Lets the next run begin without a past: a journal belongs to one source and one sink.
+    pub(crate) fn forget(&self) {
+        let pipelines = self.path("state/pipelines");
+        if pipelines.exists() {
+            fs::remove_dir_all(pipelines).unwrap();
+        }
+    }
+
     /// Starts `engine` with a state folder of this scratch.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         self.start_with(arguments, "")

@@ -56,15 +56,22 @@ impl Seaweed {
         let mut command = Command::new(&program);
         command.arg("server").arg("-dir").arg(&data).arg("-s3.config").arg(&file);
         command.args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-volume.max=50"]);
-        command.args(["-s3", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=256"]);
+        command.args([
+            "-s3",
+            "-s3.iam=false",
+            "-s3.autoCreateBucket=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-master.volumeSizeLimitMB=256",
+        ]);
         let names = ["master", "volume", "filer", "s3"];
         for (name, pair) in names.iter().zip(ports.chunks(2)) {
             command.arg(format!("-{name}.port={}", pair[0])).arg(format!("-{name}.port.grpc={}", pair[1]));
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
-        let child = command.spawn().unwrap_or_else(|error| {
-            panic!("{} can't be started ({error}); tests/run installs it", program.display())
-        });
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} can't be started ({error}); tests/run installs it", program.display()));
         let mut server = Self { child, port: ports[6], log };
         server.wait_until_ready();
         buckets.iter().for_each(|bucket| drop(server.client(&["make", bucket])));

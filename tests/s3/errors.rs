@@ -7,8 +7,9 @@ use crate::harness::{
     seaweed::{READER_KEY, READER_SECRET, SECRET, Seaweed, end},
 };
 
-/// A run of one object into this end, with two attempts.
+/// A run of one object into this end, with two attempts and without a past.
 fn run(scratch: &Scratch, sink: &str) -> Ended {
+    scratch.forget();
     fs::create_dir_all(scratch.path("source")).unwrap();
     fs::write(scratch.path("source/a"), "a").unwrap();
     let more = "[transfer]\nattempts = 2\nmax_backoff = \"100ms\"";
@@ -46,10 +47,9 @@ fn refusals_of_the_store_name_it_and_what_to_do() {
 #[test]
 fn a_server_that_is_not_there_is_named() {
     let scratch = Scratch::new();
-    for (endpoint, word) in [
-        ("http://127.0.0.1:9", "refused the connection"),
-        ("http://no-such-host.invalid:9000", "no address was found"),
-    ] {
+    for (endpoint, word) in
+        [("http://127.0.0.1:9", "refused the connection"), ("http://no-such-host.invalid:9000", "no address was found")]
+    {
         let ended = run(&scratch, &end(endpoint, "archive", "culvert", SECRET));
         let said = said(&ended);
         assert_ne!(ended.code, Some(0), "{said}");

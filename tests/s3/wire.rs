@@ -34,7 +34,8 @@ fn rates(events: &[(Duration, u64)], limit: f64, burst: f64) -> (f64, f64) {
 fn twenty_mebibytes_a_second_in_both_directions() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["archive"]);
-    Random::seeded().fill(&scratch.path("source"), (0..60).map(|number| if number % 10 == 0 { 20 << 20 } else { 40_000 }));
+    Random::seeded()
+        .fill(&scratch.path("source"), (0..60).map(|number| if number % 10 == 0 { 20 << 20 } else { 40_000 }));
     let more = "[tunnel]\nmax_bandwidth = \"20 MiB/s\"\n[transfer]\nworkers = 4";
     for up in [true, false] {
         let wire = Wire::before(server.port());
@@ -44,6 +45,7 @@ fn twenty_mebibytes_a_second_in_both_directions() {
             true => scratch.pipeline_between(&source, &bucket, more),
             false => scratch.pipeline_between(&bucket, &sink, more),
         };
+        scratch.forget();
         scratch.run(&pipeline).expect_code(0);
         // Listings and heads of messages are a small part of it.
         let payload: Vec<_> = wire.passed().into_iter().filter(|(_, bytes)| *bytes > 2000).collect();
@@ -92,12 +94,19 @@ fn a_bad_network_costs_few_requests_and_no_byte() {
         ),
     ] {
         let bucket_end = end(&wire.endpoint(), bucket, ACCESS_KEY, SECRET);
+        scratch.forget();
         scratch.run(&scratch.pipeline_between(&scratch.local("source"), &bucket_end, more)).expect_code(0);
+        scratch.forget();
         let fetched = scratch.path(bucket);
         let down = scratch.pipeline_between(&bucket_end, &format!("{}\nfsync = false", scratch.local(bucket)), more);
         scratch.run(&down).expect_code(0);
         let names = |root: &std::path::Path| {
-            Snapshot::of(root).items().keys().map(|name| root.join(name)).filter(|path| path.is_file()).collect::<Vec<_>>()
+            Snapshot::of(root)
+                .items()
+                .keys()
+                .map(|name| root.join(name))
+                .filter(|path| path.is_file())
+                .collect::<Vec<_>>()
         };
         let (sent, arrived) = (names(&scratch.path("source")), names(&fetched));
         assert_eq!(sent.len(), arrived.len());

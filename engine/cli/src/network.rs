@@ -75,9 +75,11 @@ impl Network {
     /// # Errors
     /// It isn't a URL of a server.
     pub(crate) fn grant(&mut self, url: &str) -> Result<(), String> {
-        let endpoint = url.parse().ok().and_then(|uri| EndpointGrant::of(&uri)).ok_or_else(|| {
-            "its endpoint isn't of the form https://host or http://host:port".to_owned()
-        })?;
+        let endpoint = url
+            .parse()
+            .ok()
+            .and_then(|uri| EndpointGrant::of(&uri))
+            .ok_or_else(|| "its endpoint isn't of the form https://host or http://host:port".to_owned())?;
         self.settings.tls |= endpoint.scheme == "https";
         self.endpoints.push(endpoint);
         Ok(())

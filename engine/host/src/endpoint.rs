@@ -11,8 +11,8 @@ use culvert_flow::{
 };
 
 use crate::{
-    access::Access, bindings::exports::culvert::connector::connector::Role, convert, grants::Grants, instance::Instance,
-    limits::Limits, loader::Connector, sink::HostSink, source::HostSource,
+    access::Access, bindings::exports::culvert::connector::connector::Role, convert, grants::Grants,
+    instance::Instance, limits::Limits, loader::Connector, sink::HostSink, source::HostSource,
 };
 
 /// The source end of a pipeline.

@@ -167,6 +167,8 @@ mod tests {
             assert!(!grants.reaches(&uri(other)), "{other}");
         }
         let below = grants.endpoints[0].below("Bucket");
-        assert!(Grants { endpoints: vec![below], ..Grants::default() }.reaches(&uri("https://bucket.s3.example.com/k")));
+        assert!(
+            Grants { endpoints: vec![below], ..Grants::default() }.reaches(&uri("https://bucket.s3.example.com/k"))
+        );
     }
 }

@@ -21,8 +21,8 @@ use hyper_util::{
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-pub(crate) use self::{body::Incoming, hooks::Hooks, link::replace_bodies};
 pub use self::settings::{Bind, Settings};
+pub(crate) use self::{body::Incoming, hooks::Hooks, link::replace_bodies};
 use self::{
     body::{Arriving, Leaving},
     connect::Dial,

@@ -245,7 +245,9 @@ impl Data for HostData {
     async fn finish(&mut self) -> Result<(), Error> {
         // A range ends where it was asked to end; a whole object must end by itself.
         let more = match (&mut self.origin, self.left) {
-            (Some(Origin::File(file)), None) => file.has_more().map_err(|error| io_error(&error).with_key(&self.key))?,
+            (Some(Origin::File(file)), None) => {
+                file.has_more().map_err(|error| io_error(&error).with_key(&self.key))?
+            }
             (Some(Origin::Http(answer)), _) => {
                 answer.next(1).await.map_err(|error| broken_off(error).with_key(&self.key))?.is_some()
             }

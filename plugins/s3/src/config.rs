@@ -56,11 +56,8 @@ pub(crate) fn parse(json: &str) -> Result<Config, Error> {
 
 fn schema(title: &str, description: &str, parts: &[&str]) -> String {
     // The parts are this crate's own; a test parses them.
-    let properties: Map<String, Value> = parts
-        .iter()
-        .filter_map(|part| serde_json::from_str::<Map<String, Value>>(part).ok())
-        .flatten()
-        .collect();
+    let properties: Map<String, Value> =
+        parts.iter().filter_map(|part| serde_json::from_str::<Map<String, Value>>(part).ok()).flatten().collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,

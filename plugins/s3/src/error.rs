@@ -204,7 +204,8 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again_and_what_does_not_is_not() {
-        let code = |status, word: &str| ATTEMPT.answered(&Answer { status, code: word.into(), ..Answer::default() }).code;
+        let code =
+            |status, word: &str| ATTEMPT.answered(&Answer { status, code: word.into(), ..Answer::default() }).code;
         assert_eq!(code(503, "SlowDown"), "throttled");
         assert_eq!(code(500, "InternalError"), "unavailable");
         assert_eq!(code(400, "RequestTimeout"), "timeout");

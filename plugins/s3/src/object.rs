@@ -58,9 +58,8 @@ pub(crate) fn opened(key: String, size: Option<u64>, answer: &Response, etag_is_
         }
     }
     let modified = answer.header("last-modified");
-    let modified = modified.and_then(|text| {
-        DateTime::from_str(text, aws_sdk_s3::primitives::DateTimeFormat::HttpDate).ok()
-    });
+    let modified =
+        modified.and_then(|text| DateTime::from_str(text, aws_sdk_s3::primitives::DateTimeFormat::HttpDate).ok());
     Object {
         key,
         kind: "file".to_owned(),

@@ -33,12 +33,7 @@ impl Guest for S3 {
         STORE.with(Configured::get)?.write_part(&upload, part, data).await
     }
 
-    async fn commit(
-        upload: String,
-        object: Object,
-        receipts: Vec<Receipt>,
-        replace: Replace,
-    ) -> Result<Object, Error> {
+    async fn commit(upload: String, object: Object, receipts: Vec<Receipt>, replace: Replace) -> Result<Object, Error> {
         STORE.with(Configured::get)?.commit(&upload, object, receipts, replace).await
     }
 
@@ -94,7 +89,13 @@ impl Store {
 
     /// Holds what the store computed against the engine's. What differs is deleted: a reader may have
     /// seen it, but it doesn't stay.
-    async fn verified(&self, object: &Object, full: String, stored: &[Checksum], ours: &[Checksum]) -> Result<(), Error> {
+    async fn verified(
+        &self,
+        object: &Object,
+        full: String,
+        stored: &[Checksum],
+        ours: &[Checksum],
+    ) -> Result<(), Error> {
         for theirs in stored {
             let same = |ours: &&Checksum| ours.algorithm == theirs.algorithm;
             if ours.iter().find(same).is_none_or(|ours| ours.value == theirs.value) {
@@ -104,7 +105,9 @@ impl Store {
             let rest = if deleted.is_ok() { "it was deleted" } else { "and it could not be deleted" };
             let (key, algorithm) = (quote(&object.key), &theirs.algorithm);
             let advice = "if this store's ETags aren't MD5s, set etag_is_md5 = false";
-            return Err(error::checksum_mismatch(format!("the store's {algorithm} of {key} differs, {rest}; {advice}")));
+            return Err(error::checksum_mismatch(format!(
+                "the store's {algorithm} of {key} differs, {rest}; {advice}"
+            )));
         }
         Ok(())
     }

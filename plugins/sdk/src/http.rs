@@ -58,8 +58,7 @@ type Ended = FutureReader<Result<Option<Trailers>, ErrorCode>>;
 /// `connection-failed`, `timeout`, `protocol`, and `permission-denied` where the endpoint wasn't
 /// granted. Messages name the server.
 pub async fn send(request: Request) -> Result<Response, Error> {
-    let uri: http::Uri =
-        request.url.parse().map_err(|_| error::internal("the connector made a URL that isn't one"))?;
+    let uri: http::Uri = request.url.parse().map_err(|_| error::internal("the connector made a URL that isn't one"))?;
     let server = match (uri.scheme_str(), uri.authority()) {
         (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
         _ => return Err(error::internal("the connector made a URL without a server")),
@@ -124,11 +123,13 @@ pub fn failure(server: &str, code: ErrorCode) -> Error {
         }
         ErrorCode::TlsCertificateError => error::new(
             "untrusted",
-            format!("the certificate of {server} isn't trusted: set ca_file to its authority's, or correct the endpoint"),
+            format!(
+                "the certificate of {server} isn't trusted: set ca_file to its authority's, or correct the endpoint"
+            ),
         ),
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => error::protocol(format!(
-            "{server} doesn't speak TLS as it should: check the endpoint's scheme and port"
-        )),
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => {
+            error::protocol(format!("{server} doesn't speak TLS as it should: check the endpoint's scheme and port"))
+        }
         ErrorCode::HttpRequestDenied => error::permission_denied(format!(
             "the pipeline grants no access to {server}: only its endpoint may be reached"
         )),
@@ -139,9 +140,9 @@ pub fn failure(server: &str, code: ErrorCode) -> Error {
         ErrorCode::HttpResponseIncomplete | ErrorCode::HttpResponseBodySize(_) | ErrorCode::ConnectionTerminated => {
             error::connection_failed(format!("{server} closed the connection in the middle of an exchange"))
         }
-        ErrorCode::HttpProtocolError => error::protocol(format!(
-            "what {server} answered isn't HTTP: check the endpoint's scheme and port"
-        )),
+        ErrorCode::HttpProtocolError => {
+            error::protocol(format!("what {server} answered isn't HTTP: check the endpoint's scheme and port"))
+        }
         ErrorCode::InternalError(_) => error::cancelled("the request's body ended early"),
         _ => error::connection_failed(format!("the exchange with {server} failed")),
     }

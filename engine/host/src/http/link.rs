@@ -44,24 +44,25 @@ fn new_request(
     mut store: StoreContextMut<'_, State>,
     (headers, contents, mut trailers, options): NewRequest,
 ) -> wasmtime::Result<Made> {
-    let contents = match contents.map(|stream| stream.try_into::<Feed>(&mut store)) {
-        Some(Ok(feed)) => {
-            trailers.close(&mut store)?;
-            let table = store.data_mut().http().table;
-            let headers = table.delete(headers)?;
-            let options = options.map(|options| table.delete(options)).transpose()?;
-            let options = options.map(Into::into);
-            let (request, sent) =
-                Request::new(http::Method::PUT, None, None, None, headers, options, FeedBody::new(feed));
-            let request = table.push(request)?;
-            let sent = FutureReader::new(&mut store, async move {
-                wasmtime::error::Ok(sent.await.map_err(|error| code(&error)))
-            })?;
-            return Ok((request, sent));
-        }
-        Some(Err(stream)) => Some(stream),
-        None => None,
-    };
+    let contents =
+        match contents.map(|stream| stream.try_into::<Feed>(&mut store)) {
+            Some(Ok(feed)) => {
+                trailers.close(&mut store)?;
+                let table = store.data_mut().http().table;
+                let headers = table.delete(headers)?;
+                let options = options.map(|options| table.delete(options)).transpose()?;
+                let options = options.map(Into::into);
+                let (request, sent) =
+                    Request::new(http::Method::PUT, None, None, None, headers, options, FeedBody::new(feed));
+                let request = table.push(request)?;
+                let sent = FutureReader::new(&mut store, async move {
+                    wasmtime::error::Ok(sent.await.map_err(|error| code(&error)))
+                })?;
+                return Ok((request, sent));
+            }
+            Some(Err(stream)) => Some(stream),
+            None => None,
+        };
     let access = Access::<State, WasiHttp>::new(store, State::http);
     <WasiHttp as HostRequestWithStore<State>>::new(access, headers, contents, trailers, options)
 }

@@ -28,7 +28,8 @@ impl Store {
         let ours = self.config.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut metadata = HashMap::new();
         for (name, value) in kept.chain(ours) {
-            let is_token = !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it));
+            let is_token =
+                !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it));
             if !is_token || !value.bytes().all(|it| (b' '..=b'~').contains(&it)) {
                 let (name, key) = (quote(name), quote(&object.key));
                 return Err(error::unsupported(format!("the metadata {name} of {key} can't be sent in a header")));

@@ -71,12 +71,7 @@ impl Store {
         id.ok_or_else(|| error::protocol(format!("{}: the answer has no id", attempt.what())))
     }
 
-    pub(super) async fn write_part(
-        &self,
-        upload: &str,
-        part: Part,
-        data: StreamReader<u8>,
-    ) -> Result<Receipt, Error> {
+    pub(super) async fn write_part(&self, upload: &str, part: Part, data: StreamReader<u8>) -> Result<Receipt, Error> {
         let token = Token::parse(upload)?;
         let attempt = self.attempt("write a part of", Some(&token.key));
         let out_of_range = |_| error::internal("a part's number or length is out of range");
