@@ -28,8 +28,7 @@ fn nothing_moves_outside_of_its_window() {
     let hour = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 3600 % 24;
     let (start, end) = ((hour + 12) % 24, (hour + 13) % 24);
     let pipeline = scratch.pipeline(&format!("[schedule]\nwindow = [\"{start:02}:00-{end:02}:00\"]"));
-    let mut running =
-        scratch.start(&["run", "--json", "--log-level", "info", pipeline.to_str().unwrap()]);
+    let mut running = scratch.start(&["run", "--json", "--log-level", "info", pipeline.to_str().unwrap()]);
     while !running.logged().contains("waiting for the next round") {
         assert!(running.ended().is_none(), "it didn't wait");
         std::thread::sleep(Duration::from_millis(2));
