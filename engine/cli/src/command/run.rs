@@ -52,6 +52,8 @@ struct Ended {
     summary: Summary,
     /// It was stopped because its window closed.
     by_window: bool,
+    /// Whether its report was written.
+    report: Exit,
 }
 
 /// # Errors
@@ -168,10 +170,15 @@ impl Runner<'_> {
             }
         };
         output.summary(&summary);
-        if summary.state != State::Interrupted {
-            reporting::report(self, &output, rules.hits(), signals).await?;
+        let mut report = Exit::Done;
+        if summary.state != State::Interrupted
+            && let Err(failure) = reporting::report(self, &output, rules.hits(), signals).await
+        {
+            // What was moved is moved, and the next round has a report of its own.
+            crate::output::error(&failure);
+            report = failure.exit;
         }
-        Ok(Ended { summary, by_window })
+        Ok(Ended { summary, by_window, report })
     }
 }
 
