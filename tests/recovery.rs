@@ -177,9 +177,13 @@ fn sources_that_grow_or_go_half_way_end_well() {
     }
     let ended = running.wait();
     assert!(matches!(ended.code, Some(0 | 2)), "{:?}", ended.code);
-    assert!(ended.failures().iter().all(|(key, code)| {
-        (key == "d000/f00039" && code == "changed") || (key == "d000/f00038" && code == "not-found")
-    }), "{:?}", ended.failures());
+    assert!(
+        ended.failures().iter().all(|(key, code)| {
+            (key == "d000/f00039" && code == "changed") || (key == "d000/f00038" && code == "not-found")
+        }),
+        "{:?}",
+        ended.failures()
+    );
     // It stands still now: the next run has it as it is.
     scratch.run(&scratch.pipeline(transfer)).expect_code(0);
     let sink = Snapshot::of(&scratch.path("sink"));

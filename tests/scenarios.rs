@@ -5,7 +5,11 @@ mod faults;
 mod identity;
 mod memory;
 mod overwrite;
+mod reports;
+mod rounds;
 mod signals;
+mod status;
+mod verifying;
 
 /// Names below a folder that a sink gives to what isn't whole yet.
 pub(crate) fn temporary_files(folder: &std::path::Path) -> Vec<String> {

@@ -125,5 +125,8 @@ fn a_flipped_bit_is_found_and_repaired() {
     let summary = ended.summary();
     assert_eq!((&summary["objects"]["repaired"], &summary["retries"]), (&1.into(), &1.into()), "{summary}");
     let name = "bad-flip-put";
-    assert_eq!(fs::read(scratch.path("granted").join(name)).unwrap(), fs::read(scratch.path("source").join(name)).unwrap());
+    assert_eq!(
+        fs::read(scratch.path("granted").join(name)).unwrap(),
+        fs::read(scratch.path("source").join(name)).unwrap()
+    );
 }

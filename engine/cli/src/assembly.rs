@@ -8,6 +8,7 @@ use std::{
 
 use culvert_flow::{journal::Identity, rules::Limits as TunnelLimits, tunnel::Tunnel};
 use culvert_host::{
+    access::Access,
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
     grants::{FolderGrant, Grants},
     limits::Limits,
@@ -31,6 +32,8 @@ pub(crate) struct Assembly {
     source: End,
     sink: End,
     owner: String,
+    /// Reads reports, where they are to be put at the sink.
+    reports: Option<Connector>,
 }
 
 /// One end, before anything is opened.
@@ -44,6 +47,8 @@ struct End {
     identity: String,
 }
 
+/// The built-in connector for folders of this machine.
+const LOCAL: &str = "local";
 /// Length of an owner's mark in hex digits.
 const OWNER_DIGITS: usize = 8;
 
@@ -87,8 +92,9 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
+    let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
     let tunnel = Tunnel::new(tunnel_limits);
-    Ok(Assembly { pipeline, tunnel_limits, tunnel, state, source, sink, owner })
+    Ok(Assembly { pipeline, tunnel_limits, tunnel, state, source, sink, owner, reports })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -218,6 +224,26 @@ impl Assembly {
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
             _stand_in: stand_in,
         })
+    }
+
+    /// A folder with reports as a source; none where they aren't to be put at the sink.
+    ///
+    /// # Errors
+    /// The connector for folders can't be a source.
+    pub(crate) fn reports(&self, folder: &Path) -> Result<Option<SourceEndpoint>, Failure> {
+        let Some(connector) = &self.reports else { return Ok(None) };
+        let endpoint = Endpoint {
+            connector: connector.clone(),
+            grants: Grants {
+                folder: Some(FolderGrant { path: folder.to_owned(), writable: false }),
+                ..Grants::default()
+            },
+            access: Access::default(),
+            limits: limits(&self.pipeline.limits),
+            config: serde_json::json!({ "path": folder.to_string_lossy() }).to_string(),
+            owner: self.owner.clone(),
+        };
+        SourceEndpoint::new(endpoint).map(Some).map_err(Failure::usage)
     }
 
     /// For what this pipeline's journal is written. `confined`: to a list of keys, which the next run

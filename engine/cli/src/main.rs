@@ -9,6 +9,7 @@ mod folders;
 mod logging;
 mod network;
 mod output;
+mod report;
 
 use std::process::ExitCode;
 

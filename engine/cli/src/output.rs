@@ -5,6 +5,8 @@ mod json;
 mod live;
 mod text;
 
+pub(crate) use self::text::one_line;
+
 use std::{
     borrow::Cow,
     io::{self, BufWriter, IsTerminal, Stdout, Write},
@@ -68,6 +70,10 @@ impl Output {
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    pub(crate) fn run_id(&self) -> &str {
+        &self.run.id
     }
 
     pub(crate) fn tunnel(&self) -> &Tunnel {

@@ -127,6 +127,10 @@ pub struct Transfer {
     pub max_backoff: Duration,
 }
 
+/// Largest object that moves as a whole for the sake of a checksum that doesn't follow from those of
+/// parts: the most that S3 and OSS take at once.
+pub const MAX_WHOLE: ByteSize = ByteSize(5 << 30);
+
 /// Removing from the sink what the source doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteExtra {

@@ -88,13 +88,14 @@ impl Endpoint {
     /// What the table grants to the connector: its properties that the schema marks with `x-grant`.
     pub fn grants(&self, schema: &Json) -> Vec<Grant> {
         let mut grants = Vec::new();
-        walk(&self.table, self.role.as_str(), schema, schema, GRANT, &mut |node, _, _, grant| {
-            match (grant.as_str(), text(node)) {
-                (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
-                (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
-                (Some("subdomain"), Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
-                _ => {}
-            }
+        walk(&self.table, self.role.as_str(), schema, schema, GRANT, &mut |node, _, _, grant| match (
+            grant.as_str(),
+            text(node),
+        ) {
+            (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
+            (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+            (Some("subdomain"), Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
+            _ => {}
         });
         grants
     }

@@ -3,7 +3,9 @@
 
 use std::{num::NonZero, path::Path, time::Duration};
 
-use culvert_flow::rules::{ByteSize, DeleteExtra, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify};
+use culvert_flow::rules::{
+    ByteSize, DeleteExtra, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify,
+};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -47,6 +49,8 @@ pub struct Report {
     pub to_sink: bool,
     /// What their keys at the sink start with: `.culvert-reports/` by default.
     pub prefix: String,
+    /// Whether SHA-256 is computed for it; false by default.
+    pub sha256sums: bool,
 }
 
 /// The tunnel that everything of a pipeline goes through.
@@ -202,7 +206,8 @@ fn schedule(mut table: Section, context: &mut Context<'_>) -> Schedule {
 
 fn report(mut table: Section, context: &mut Context<'_>) -> Option<Report> {
     let (to_sink, prefix) = (table.boolean("to_sink", context), table.prefix("prefix", context));
-    Some(Report { to_sink: to_sink?, prefix: prefix? })
+    let sha256sums = table.boolean("sha256sums", context);
+    Some(Report { to_sink: to_sink?, prefix: prefix?, sha256sums: sha256sums? })
 }
 
 /// With it, the most that may be deleted, in percent; none: nothing.

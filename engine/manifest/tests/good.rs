@@ -52,7 +52,7 @@ fn the_shortest_file_has_every_default() {
     assert_eq!((pipeline.selection.min_size, pipeline.selection.max_size), (None, None));
     assert!(pipeline.selection.prefixes.is_empty() && pipeline.selection.hits().is_empty());
     assert_eq!(pipeline.schedule, Schedule::default());
-    assert_eq!(pipeline.report, Report { to_sink: false, prefix: ".culvert-reports/".to_owned() });
+    assert_eq!(pipeline.report, Report { to_sink: false, prefix: ".culvert-reports/".to_owned(), sha256sums: false });
 }
 
 #[test]
@@ -87,6 +87,7 @@ fn every_key_arrives() {
         [report]
         to_sink = {{ env = "FLAG" }}
         prefix = "reports/nas-"
+        sha256sums = true
         [limits]
         memory = "512 MiB"
         compute_timeout = "500ms"
@@ -118,7 +119,7 @@ fn every_key_arrives() {
     let windows = [(clock(22, 0), clock(6, 0)), (clock(12, 30), clock(0, 0))];
     assert_eq!(schedule.windows, windows.map(|(start, end)| Window { start, end }));
     assert_eq!(schedule.timezone.iana_name(), Some("Europe/Berlin"));
-    assert_eq!(pipeline.report, Report { to_sink: true, prefix: "reports/nas-".to_owned() });
+    assert_eq!(pipeline.report, Report { to_sink: true, prefix: "reports/nas-".to_owned(), sha256sums: true });
     let transfer = pipeline.transfer;
     assert_eq!((transfer.overwrite, transfer.verify), (Overwrite::IfNewer, Verify::Size));
     assert_eq!((transfer.workers.get(), transfer.attempts.get()), (12, 7));

@@ -33,8 +33,16 @@ thread_local! {
 
 impl connector::Guest for Local {
     fn describe() -> Description {
-        let capabilities =
-            ["range-read", "read-back", "parts", "directories", "symlinks", "conditional-put", "modified", "checksum:crc64-nvme"];
+        let capabilities = [
+            "range-read",
+            "read-back",
+            "parts",
+            "directories",
+            "symlinks",
+            "conditional-put",
+            "modified",
+            "checksum:crc64-nvme",
+        ];
         Description {
             name: "local".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,8 +1,9 @@
 //! `engine run`: moves what a pipeline selects, round by round, and stops cleanly when it's told to.
 
 pub(super) mod only;
+mod reporting;
 mod rounds;
-mod signals;
+pub(super) mod signals;
 
 use std::{
     process,
@@ -14,6 +15,7 @@ use culvert_flow::{
     error::Code,
     journal::Journal,
     meter::Meter,
+    object::Algorithm,
     rules::Selection,
     run::{Job, State, Summary, ThreadPerWorker},
     schedule::Round,
@@ -50,6 +52,8 @@ struct Ended {
     summary: Summary,
     /// It was stopped because its window closed.
     by_window: bool,
+    /// Whether its report was written.
+    report: Exit,
 }
 
 /// # Errors
@@ -111,7 +115,7 @@ pub(super) fn job(
         delete_extra: journal.as_ref().and(pipeline.delete_extra.clone()),
         journal,
         round: 1,
-        checksums: Vec::new(),
+        checksums: if pipeline.report.sha256sums { vec![Algorithm::Sha256] } else { Vec::new() },
         seed: seed(),
     }
 }
@@ -136,6 +140,7 @@ impl Runner<'_> {
         let cancel = Cancel::new();
         let output = output(assembly, round.number, self.json, false);
         let selection = self.selection.for_round(round.start);
+        let rules = selection.clone();
         let mut job = job(assembly, selection, &output, cancel.clone(), Some(Arc::clone(journal)));
         job.sweep = self.sweep && round.number == 1;
         job.round = round.number;
@@ -160,7 +165,15 @@ impl Runner<'_> {
             }
         };
         output.summary(&summary);
-        Ok(Ended { summary, by_window })
+        let mut report = Exit::Done;
+        if summary.state != State::Interrupted
+            && let Err(failure) = reporting::report(self, &output, rules.hits(), signals).await
+        {
+            // What was moved is moved, and the next round has a report of its own.
+            crate::output::error(&failure);
+            report = failure.exit;
+        }
+        Ok(Ended { summary, by_window, report })
     }
 }
 

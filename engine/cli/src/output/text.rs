@@ -89,6 +89,6 @@ fn rate(bytes: u64, seconds: f64) -> String {
 }
 
 /// A line break in a name must not look like a line of the engine's.
-fn one_line(name: &str) -> String {
+pub(crate) fn one_line(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }

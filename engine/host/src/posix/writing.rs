@@ -122,7 +122,10 @@ impl Body {
                 let (done, written) = oneshot::channel();
                 accessor.with(|mut access| data.pipe(&mut access, FileWriting::new(Arc::clone(file), 0, done)))?;
                 if let Ok(Err(code)) = written.await {
-                    accessor.with(|mut access| { let mut whole = whole; whole.close(&mut access) })?;
+                    accessor.with(|mut access| {
+                        let mut whole = whole;
+                        whole.close(&mut access)
+                    })?;
                     return Ok(Err(write_failed(code)));
                 }
                 let (sender, said) = oneshot::channel();

@@ -10,10 +10,11 @@ use super::{Outcome, Task, Worker};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
+    hash::is_combinable,
     listing::Folder,
     object::{Kind, Object},
     retry::Retry,
-    rules::ByteSize,
+    rules::{ByteSize, MAX_WHOLE},
     run::queue::Listed,
     sink::{OpenSink, Part, Replace, Sink},
     source::OpenSource,
@@ -21,11 +22,14 @@ use crate::{
 };
 
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
-    /// Larger than a part, and both stores can do it.
+    /// Larger than a part, both stores can do it, and what is to be computed follows from parts.
     pub(super) fn moves_in_parts(&self, object: &Object) -> bool {
         let context = &self.context;
+        let part_size = context.transfer.part_size;
+        let follows = context.terms.also.iter().all(|algorithm| is_combinable(*algorithm));
+        let most = if follows { part_size } else { MAX_WHOLE.max(part_size) };
         object.kind == Kind::File
-            && object.size.is_some_and(|size| size > context.transfer.part_size.0)
+            && object.size.is_some_and(|size| size > most.0)
             && context.terms.sink.has("parts")
             && context.source.has("range-read")
     }
