@@ -233,6 +233,7 @@ impl Assembly {
     pub(crate) fn reports(&self, folder: &Path) -> Result<Option<SourceEndpoint>, Failure> {
         let Some(connector) = &self.reports else { return Ok(None) };
         let endpoint = Endpoint {
+            capabilities: connector.description().capabilities.clone(),
             connector: connector.clone(),
             grants: Grants {
                 folder: Some(FolderGrant { path: folder.to_owned(), writable: false }),
