@@ -13,8 +13,12 @@ const HONEST: &[u8] = b"none            ";
 fn committing(scratch: &Scratch, crime: &str) -> PathBuf {
     let mut bytes = fs::read(guest()).unwrap();
     let honest = [PLACE, HONEST].concat();
-    let places: Vec<_> =
-        bytes.windows(honest.len()).enumerate().filter(|(_, it)| *it == honest).map(|(at, _)| at + PLACE.len()).collect();
+    let places: Vec<_> = bytes
+        .windows(honest.len())
+        .enumerate()
+        .filter(|(_, it)| *it == honest)
+        .map(|(at, _)| at + PLACE.len())
+        .collect();
     assert_eq!(places.len(), 1, "the component has one place for its crime");
     let word = format!("{crime:<width$}", width = HONEST.len());
     bytes[places[0]..places[0] + HONEST.len()].copy_from_slice(word.as_bytes());
@@ -60,7 +64,8 @@ fn a_schema_that_a_validator_could_choke_on_is_refused() {
         let component = committing(&scratch, crime);
         fs::create_dir(scratch.path("granted")).unwrap();
         let folder = scratch.path("granted");
-        let source = format!("connector = {component:?}\nbehaviour = \"hoard-listing-that-there-is-not\"\npath = {folder:?}");
+        let source =
+            format!("connector = {component:?}\nbehaviour = \"hoard-listing-that-there-is-not\"\npath = {folder:?}");
         let pipeline = scratch.pipeline_between(&source, &scratch.local("sink"), "");
         let ended = in_time(scratch.engine(&["validate", pipeline.to_str().unwrap()]));
         ended.expect_code(1);

@@ -11,8 +11,10 @@ pub struct Builtin {
 }
 
 /// Every built-in connector, by name.
-pub const BUILTINS: [Builtin; 1] =
-    [Builtin { name: "local", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/local.wasm")) }];
+pub const BUILTINS: [Builtin; 2] = [
+    Builtin { name: "local", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/local.wasm")) },
+    Builtin { name: "ftp", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/ftp.wasm")) },
+];
 
 /// The built-in connector of this name.
 pub fn find(name: &str) -> Option<Builtin> {

@@ -6,19 +6,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use culvert_flow::rules::Limits as TunnelLimits;
+use culvert_flow::{rules::Limits as TunnelLimits, tunnel::Tunnel};
 use culvert_host::{
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
-    grants::{FolderGrant, Grants},
+    grants::{FolderGrant, Grants, SocketGrant},
     limits::Limits,
     loader::Connector,
+    requests::Requests,
     runtime::Runtime,
 };
 use culvert_manifest::{
     Config, ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
 };
 
-use crate::{args::Places, connectors, exit::Failure, folders};
+use crate::{args::Places, connectors, exit::Failure, folders, server::Server};
 
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
@@ -36,6 +37,7 @@ struct End {
     connector: Connector,
     config: Config,
     folder: Option<PathBuf>,
+    server: Option<Server>,
 }
 
 /// Length of an owner's mark in hex digits.
@@ -148,17 +150,19 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems)),
     };
-    let mut folder = None;
+    let (mut folder, mut server) = (None, None);
     for grant in table.grants(schema) {
         match grant {
             Grant::Folder(path) if folder.is_none() => folder = Some(path),
             Grant::Folder(_) => return Err(located(&"it asks for two folders; one can be granted")),
+            Grant::Socket(url) if server.is_none() => server = Some(Server::parse(&url).map_err(|it| located(&it))?),
+            Grant::Socket(_) => return Err(located(&"it asks for two servers; one can be granted")),
             Grant::Endpoint(_) => {
                 return Err(located(&"it asks for an endpoint on the network; this engine grants folders"));
             }
         }
     }
-    Ok(Ok(End { connector, config, folder }))
+    Ok(Ok(End { connector, config, folder, server }))
 }
 
 /// A run whose sink lies in its source would move what it has just written, for ever.
@@ -184,12 +188,13 @@ fn nearest_existing(path: &Path) -> &Path {
 // === impl Assembly ===
 
 impl Assembly {
-    /// Both ends with their grants: a source reads its folder, a sink writes to its own.
+    /// Both ends with their grants: a source reads its folder, a sink writes to its own. Connections
+    /// are requests of `tunnel`.
     ///
     /// # Errors
     /// The sink's folder can't be made.
-    pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
-        let source = self.endpoint(&self.source, self.source.folder.clone(), false);
+    pub(crate) fn ends(&self, missing: MissingFolder, tunnel: &Tunnel) -> Result<Ends, Failure> {
+        let source = self.endpoint(&self.source, self.source.folder.clone(), false, tunnel);
         let mut stand_in = None;
         let mut folder = self.sink.folder.clone();
         if let Some(path) = folder.as_deref().filter(|path| !path.exists()) {
@@ -203,7 +208,7 @@ impl Assembly {
                 }
             }
         }
-        let sink = self.endpoint(&self.sink, folder, true);
+        let sink = self.endpoint(&self.sink, folder, true, tunnel);
         Ok(Ends {
             source: SourceEndpoint::new(source).map_err(Failure::usage)?,
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
@@ -216,10 +221,15 @@ impl Assembly {
         self.sink.folder.as_deref().filter(|folder| !folder.exists())
     }
 
-    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Endpoint {
+    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool, tunnel: &Tunnel) -> Endpoint {
+        let socket = end.server.as_ref().map(|server| SocketGrant {
+            host: server.host.clone(),
+            port: server.port,
+            requests: Requests::of(tunnel.clone()),
+        });
         Endpoint {
             connector: end.connector.clone(),
-            grants: Grants { folder: folder.map(|path| FolderGrant { path, writable }) },
+            grants: Grants { folder: folder.map(|path| FolderGrant { path, writable }), socket },
             limits: limits(&self.pipeline.limits),
             config: end.config.expose().to_string(),
             owner: self.owner.clone(),

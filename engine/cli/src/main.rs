@@ -8,6 +8,7 @@ mod exit;
 mod folders;
 mod logging;
 mod output;
+mod server;
 
 use std::process::ExitCode;
 

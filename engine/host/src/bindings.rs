@@ -7,8 +7,15 @@ wasmtime::component::bindgen!({
     imports: {
         "culvert:connector/posix.checksum": async | store | trappable,
         "culvert:connector/posix.list-directory": store | trappable,
+        "wasi:sockets/types.[method]tcp-socket.send": store | trappable,
+        "wasi:sockets/types.[method]tcp-socket.receive": store | trappable,
         default: trappable,
     },
     exports: { default: async | store },
-    with: { "wasi": wasmtime_wasi::p3::bindings },
+    with: {
+        "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
+        "wasi:filesystem": wasmtime_wasi::p3::bindings::filesystem,
+        "wasi:sockets/types.tcp-socket": crate::sockets::TcpSocket,
+        "wasi:sockets/types.udp-socket": crate::sockets::UdpSocket,
+    },
 });

@@ -277,7 +277,7 @@ impl Feed {
         Self { chunks, progress }
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
         self.progress.watch(self.chunks.poll_next(context))
     }
 }

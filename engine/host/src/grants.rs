@@ -3,11 +3,26 @@
 
 use std::path::PathBuf;
 
+use crate::requests::Requests;
+
 /// The rights of one connector instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
     /// One folder and what is below it.
     pub folder: Option<FolderGrant>,
+    /// One host over TCP.
+    pub socket: Option<SocketGrant>,
+}
+
+/// A host that a connector may connect to: its port, and the ports from 1024 up that it names for
+/// data connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketGrant {
+    /// A name, or an address with or without brackets.
+    pub host: String,
+    pub port: u16,
+    /// Each connection is one request.
+    pub requests: Requests,
 }
 
 /// A folder that a connector sees as `/`.
@@ -24,19 +39,22 @@ struct Rule {
     needs: Need,
 }
 
-#[derive(PartialEq)]
 enum Need {
     /// Harmless: with an empty context there is nothing behind it.
     Nothing,
     Folder,
+    Socket,
 }
 
 /// What Rust's and Python's standard libraries import whether they use it or not (WASI 0.2, with an
 /// empty context behind it), and what the contract offers.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 11] = [
     Rule { prefix: "wasi:filesystem/types@0.3", needs: Need::Folder },
     Rule { prefix: "wasi:filesystem/preopens@0.3", needs: Need::Folder },
     Rule { prefix: "culvert:connector/posix@0.1", needs: Need::Folder },
+    Rule { prefix: "wasi:sockets/types@0.3", needs: Need::Socket },
+    Rule { prefix: "wasi:sockets/ip-name-lookup@0.3", needs: Need::Socket },
+    Rule { prefix: "culvert:connector/tls@0.1", needs: Need::Socket },
     Rule { prefix: "culvert:connector/types@0.1", needs: Need::Nothing },
     Rule { prefix: "wasi:filesystem/", needs: Need::Nothing },
     Rule { prefix: "wasi:io/", needs: Need::Nothing },
@@ -52,7 +70,10 @@ const CLOCKS: &str = "wasi:clocks/";
 impl Grants {
     /// Every kind of grant there is: what it doesn't cover, no pipeline can.
     pub(crate) fn everything() -> Self {
-        Self { folder: Some(FolderGrant { path: "/".into(), writable: true }) }
+        Self {
+            folder: Some(FolderGrant { path: "/".into(), writable: true }),
+            socket: Some(SocketGrant { host: String::new(), port: 0, requests: Requests::default() }),
+        }
     }
 
     /// Why a component with these imports can't run under these grants; none if it can.
@@ -63,7 +84,8 @@ impl Grants {
         }
         Some(format!(
             "the connector imports {}, which nothing in its pipeline grants; a connector may import wasi:filesystem \
-             and culvert:connector/posix where its table names a folder",
+             and culvert:connector/posix where its table names a folder, wasi:sockets and culvert:connector/tls \
+             where it names a server",
             uncovered.join(", ")
         ))
     }
@@ -73,7 +95,11 @@ impl Grants {
             return true;
         }
         match RULES.iter().find(|rule| import.starts_with(rule.prefix)) {
-            Some(rule) => rule.needs == Need::Nothing || self.folder.is_some(),
+            Some(rule) => match rule.needs {
+                Need::Nothing => true,
+                Need::Folder => self.folder.is_some(),
+                Need::Socket => self.socket.is_some(),
+            },
             None => false,
         }
     }
@@ -86,7 +112,7 @@ mod tests {
     #[test]
     fn a_folder_grant_covers_files_and_nothing_else() {
         let none = Grants::default();
-        let folder = Grants { folder: Some(FolderGrant { path: "/x".into(), writable: false }) };
+        let folder = Grants { folder: Some(FolderGrant { path: "/x".into(), writable: false }), ..Grants::default() };
         for import in ["wasi:filesystem/types@0.3.0", "culvert:connector/posix@0.1.0"] {
             assert!(none.refusal([import]).is_some_and(|sentence| sentence.contains(import)));
             assert_eq!(folder.refusal([import]), None);

@@ -20,6 +20,7 @@ use crate::{
     convert,
     files::{FileReading, error_code},
     instance::Instance,
+    sockets::SocketReading,
     state::State,
 };
 
@@ -50,6 +51,7 @@ pub struct HostData {
 /// Who makes the bytes.
 enum Origin {
     File(FileReading),
+    Socket(SocketReading),
     Guest(Wanted),
 }
 
@@ -146,11 +148,14 @@ fn take_over(
         let outcome = deliver(&mut access, outcome)?;
         let origin = match data.try_into::<FileReading>(&mut access) {
             Ok(file) => Origin::File(file),
-            Err(data) => {
-                let (consumer, wanted) = bytewise();
-                data.pipe(&mut access, consumer)?;
-                Origin::Guest(wanted)
-            }
+            Err(data) => match data.try_into::<SocketReading>(&mut access) {
+                Ok(socket) => Origin::Socket(socket),
+                Err(data) => {
+                    let (consumer, wanted) = bytewise();
+                    data.pipe(&mut access, consumer)?;
+                    Origin::Guest(wanted)
+                }
+            },
         };
         Ok((origin, outcome))
     })
@@ -216,6 +221,11 @@ impl Data for HostData {
             None => None,
             Some(Origin::File(file)) => Self::from_file(file, max, form, self.left.is_some())
                 .map_err(|error| io_error(&error).with_key(&self.key))?,
+            // A failure is the guest's to tell, which knows the server's own word on it.
+            Some(Origin::Socket(socket)) => {
+                let bytes = socket.next(max).await.unwrap_or_default();
+                (!bytes.is_empty()).then_some(Chunk::Bytes(bytes))
+            }
             Some(Origin::Guest(wanted)) => {
                 let idle = self.instance.limits().idle_timeout;
                 match timeout(idle, wanted.next(max)).await {
@@ -239,6 +249,7 @@ impl Data for HostData {
             (Some(Origin::File(file)), None) => {
                 !file.next(1).map_err(|error| io_error(&error).with_key(&self.key))?.is_empty()
             }
+            (Some(Origin::Socket(socket)), None) => socket.next(1).await.is_ok_and(|bytes| !bytes.is_empty()),
             (Some(Origin::Guest(wanted)), _) => {
                 let idle = self.instance.limits().idle_timeout;
                 match timeout(idle, wanted.next(1)).await {
@@ -276,8 +287,10 @@ impl HostData {
 
     /// Closes the data and waits for the source's word on it.
     async fn end(&mut self) -> Result<(), Error> {
-        if let Some(Origin::File(mut file)) = self.origin.take() {
-            file.close(Ok(()));
+        match self.origin.take() {
+            Some(Origin::File(mut file)) => file.close(Ok(())),
+            Some(Origin::Socket(mut socket)) => socket.close(Ok(())),
+            _ => {}
         }
         let Some(outcome) = self.outcome.take() else { return Ok(()) };
         conclude(&self.instance, "read", outcome).await.map_err(|error| error.with_key(&self.key))

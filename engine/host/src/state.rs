@@ -10,6 +10,7 @@ use crate::{
     grants::Grants,
     limits::{LimitExceeded, Limiter, Limits},
     runtime::EPOCH_TICK,
+    sockets::Network,
 };
 
 /// Open handles (files, directories, streams) of one instance: a listing's depth, with room.
@@ -21,6 +22,7 @@ const MAX_CALL_BYTES: usize = 64 << 20;
 pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
+    network: Network,
     limiter: Limiter,
     /// Ticks that passed while the guest was computing, since it was last entered.
     computing_ticks: u32,
@@ -48,12 +50,18 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        let state = Self { table, wasi: wasi.build(), limiter: Limiter::new(limits), computing_ticks: 0 };
+        let network = Network::new(grants.socket.as_ref(), limits);
+        let state = Self { table, wasi: wasi.build(), network, limiter: Limiter::new(limits), computing_ticks: 0 };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(MAX_CALL_BYTES);
         watch_computing(&mut store, limits.compute_timeout);
         Ok(store)
+    }
+
+    /// Where its sockets lead.
+    pub(crate) fn network(&mut self) -> &mut Network {
+        &mut self.network
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Grant {
     Folder(PathBuf),
     /// A URL without user, password, path or query: `https://example.com:8443`.
     Endpoint(String),
+    /// The same for a server that's spoken to over TCP: `ftp://example.com:2121`.
+    Socket(String),
 }
 
 // === impl Endpoint ===
@@ -87,6 +89,7 @@ impl Endpoint {
                 grants.push(Grant::Folder(std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))));
             }
             ("endpoint", Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+            ("socket", Some(url)) => grants.push(Grant::Socket(origin(url))),
             _ => {}
         });
         grants

@@ -19,8 +19,8 @@ use crate::{
 /// The pipeline is wrong.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     let assembly = assemble(&asked.pipeline.pipeline.file, places)?;
-    let ends = assembly.ends(MissingFolder::StandIn)?;
     let output = output(&assembly, asked.pipeline.json, asked.list);
+    let ends = assembly.ends(MissingFolder::StandIn, output.tunnel())?;
     let job = job(&assembly, &output, Cancel::new(), false);
     let (sources, sinks) = (Arc::new(ends.source), Arc::new(ends.sink));
     let plan = LocalSet::new().block_on(&runtime()?, culvert_flow::run::plan(job, sources, sinks, &ThreadPerWorker));

@@ -66,9 +66,9 @@ pub(super) fn output(assembly: &Assembly, json: bool, objects: bool) -> Arc<Outp
 }
 
 async fn moved(assembly: &Assembly, json: bool) -> Result<Summary, Failure> {
-    let ends = assembly.ends(MissingFolder::Make)?;
     let cancel = Cancel::new();
     let output = output(assembly, json, false);
+    let ends = assembly.ends(MissingFolder::Make, output.tunnel())?;
     let unfinished = assembly.state.join("unfinished");
     let sweep = unfinished.exists();
     let marked = |error| Failure::could_not_go_on(format!("the state file {}: {error}", unfinished.display()));

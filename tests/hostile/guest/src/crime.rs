@@ -1,12 +1,7 @@
 //! Which crime a call is to commit, and what any call can do wrong: never return, take all memory,
 //! trap, overflow its stack. Knows no object but by its name.
 
-use std::{
-    future::poll_fn,
-    hint::black_box,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, hint::black_box, task::Poll, time::Duration};
 
 use culvert_sdk::{instance::Configured, stream};
 

@@ -30,8 +30,8 @@ pub(crate) fn description() -> Description {
         "circle" => it.source_schema = "{\"$ref\": \"#\"}".to_owned(),
         "remote" => it.source_schema = "{\"$ref\": \"file:///etc/passwd\"}".to_owned(),
         "slow-pattern" => {
-            it.source_schema =
-                schema().replace("\"title\": \"Behaviour\"", "\"title\": \"Behaviour\", \"pattern\": \"^(.?){60}.{60}$\"");
+            it.source_schema = schema()
+                .replace("\"title\": \"Behaviour\"", "\"title\": \"Behaviour\", \"pattern\": \"^(.?){60}.{60}$\"");
         }
         "escapes" => it.source_schema = schema().replace("Behaviour", "\\u001b[2J"),
         "look" => it.version = seen(),

@@ -66,7 +66,10 @@ pub(crate) async fn change_source() -> Result<(), Error> {
     let (none, file) = (PathFlags::empty(), || "file".to_owned());
     let write = DescriptorFlags::WRITE;
     tried("create", root.open_at(none, "new".to_owned(), OpenFlags::CREATE, write).await.is_ok());
-    tried("create to read", root.open_at(none, "new".to_owned(), OpenFlags::CREATE, DescriptorFlags::READ).await.is_ok());
+    tried(
+        "create to read",
+        root.open_at(none, "new".to_owned(), OpenFlags::CREATE, DescriptorFlags::READ).await.is_ok(),
+    );
     tried("write", root.open_at(none, file(), OpenFlags::empty(), write).await.is_ok());
     tried("truncate", root.open_at(none, file(), OpenFlags::TRUNCATE, DescriptorFlags::READ).await.is_ok());
     tried("make a folder", root.create_directory_at("new".to_owned()).await.is_ok());
