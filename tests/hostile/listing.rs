@@ -114,8 +114,9 @@ fn numbers_at_the_ends_of_their_types_break_nothing() {
 fn terminal_escapes_are_not_printed() {
     let (scratch, pipeline) = stage("escapes");
     let pipeline = pipeline.to_str().unwrap();
-    for arguments in [["run", pipeline, "--log-level", "debug"], ["plan", pipeline, "--log-level", "debug"]] {
-        let ended = in_time(scratch.engine(&arguments));
+    let run = ["run", pipeline, "--log-level", "debug"].as_slice();
+    for arguments in [run, &["plan", pipeline, "--list", "--log-level", "debug"]] {
+        let ended = in_time(scratch.engine(arguments));
         ended.expect_code(2);
         assert!(!ended.output.contains('\u{7}') && !ended.errors.contains('\u{7}'));
         assert!(ended.output.contains("good-0") || arguments[0] == "run", "{}", ended.output);

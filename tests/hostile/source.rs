@@ -57,7 +57,7 @@ fn a_reading_that_lies_fails_alone() {
 
 #[test]
 fn a_reading_without_measure_fails_alone() {
-    fail_alone(&[("gigantic", "no-space"), ("wild-offset", "io")], "verify = \"size\"");
+    fail_alone(&[("gigantic", "unsupported"), ("wild-offset", "too-large")], "verify = \"size\"");
 }
 
 #[test]

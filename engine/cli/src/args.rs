@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use culvert_flow::select::only::Column;
 
 /// Moves objects between stores, through a tunnel that meters them
 #[derive(Debug, Parser)]
@@ -46,7 +47,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Move what a pipeline selects
-    Run(Pipeline),
+    Run(Run),
     /// Say what a run would move, overwrite and skip; write nothing
     Plan(Plan),
     /// Check a pipeline file and its connectors' tables; reach no store
@@ -81,12 +82,35 @@ pub(crate) struct Pipeline {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    #[command(flatten)]
+    pub(crate) only: Only,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Only {
+    /// Move only these of the selected objects: a file with one key per line, a CSV (a name that ends in .csv, such as a report's failed.csv), or "-" for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) only: Option<PathBuf>,
+    /// The list is a CSV and has its keys in this column: its name in the first row, or its number from 1 [default for *.csv: key]
+    #[arg(long, value_name = "COLUMN", requires = "only")]
+    pub(crate) only_column: Option<Column>,
+    /// The CSV's keys are URL-encoded, as in an S3 inventory
+    #[arg(long, requires = "only")]
+    pub(crate) only_url_encoded: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
     /// One line for each object, too
     #[arg(long)]
     pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) only: Only,
 }
 
 #[derive(Debug, Subcommand)]

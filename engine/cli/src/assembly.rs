@@ -25,6 +25,8 @@ use crate::{args::Places, connectors, exit::Failure, folders, server::Server};
 pub(crate) struct Assembly {
     pub(crate) pipeline: Pipeline,
     pub(crate) tunnel: TunnelLimits,
+    /// The same as what is taken from: one for all rounds and both ends.
+    pub(crate) budget: Tunnel,
     /// Where this pipeline's journal and reports are.
     pub(crate) state: PathBuf,
     source: End,
@@ -83,7 +85,7 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
-    Ok(Assembly { pipeline, tunnel, state, source, sink, owner })
+    Ok(Assembly { pipeline, budget: Tunnel::new(tunnel), tunnel, state, source, sink, owner })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -188,13 +190,12 @@ fn nearest_existing(path: &Path) -> &Path {
 // === impl Assembly ===
 
 impl Assembly {
-    /// Both ends with their grants: a source reads its folder, a sink writes to its own. Connections
-    /// are requests of `tunnel`.
+    /// Both ends with their grants: a source reads its folder, a sink writes to its own.
     ///
     /// # Errors
     /// The sink's folder can't be made.
-    pub(crate) fn ends(&self, missing: MissingFolder, tunnel: &Tunnel) -> Result<Ends, Failure> {
-        let source = self.endpoint(&self.source, self.source.folder.clone(), false, tunnel);
+    pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
+        let source = self.endpoint(&self.source, self.source.folder.clone(), false);
         let mut stand_in = None;
         let mut folder = self.sink.folder.clone();
         if let Some(path) = folder.as_deref().filter(|path| !path.exists()) {
@@ -208,7 +209,7 @@ impl Assembly {
                 }
             }
         }
-        let sink = self.endpoint(&self.sink, folder, true, tunnel);
+        let sink = self.endpoint(&self.sink, folder, true);
         Ok(Ends {
             source: SourceEndpoint::new(source).map_err(Failure::usage)?,
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
@@ -221,11 +222,11 @@ impl Assembly {
         self.sink.folder.as_deref().filter(|folder| !folder.exists())
     }
 
-    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool, tunnel: &Tunnel) -> Endpoint {
+    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Endpoint {
         let socket = end.server.as_ref().map(|server| SocketGrant {
             host: server.host.clone(),
             port: server.port,
-            requests: Requests::of(tunnel.clone()),
+            requests: Requests::of(self.budget.clone()),
         });
         Endpoint {
             connector: end.connector.clone(),

@@ -27,6 +27,13 @@ pub(crate) struct Failure {
 
 // === impl Exit ===
 
+impl Exit {
+    /// The one that a script must hear of, of two rounds.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        if self as u8 >= other as u8 { self } else { other }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

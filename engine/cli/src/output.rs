@@ -6,6 +6,7 @@ mod live;
 mod text;
 
 use std::{
+    borrow::Cow,
     io::{self, BufWriter, IsTerminal, Stdout, Write},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -27,6 +28,8 @@ const PLAIN_PROGRESS: Duration = Duration::from_secs(10);
 pub(crate) struct Run {
     pub(crate) id: String,
     pub(crate) pipeline: String,
+    /// From 1.
+    pub(crate) round: u32,
     pub(crate) limits: Limits,
 }
 
@@ -86,7 +89,7 @@ impl Output {
             }
             Form::Live(display) => {
                 if let Some(line) = text::event(&self.run, event, self.objects) {
-                    display.print(&line);
+                    display.print(&printable(&line));
                 }
             }
         }
@@ -130,7 +133,7 @@ impl Output {
     fn write(&self, line: &str) {
         let mut standard = self.standard.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever closed the pipe doesn't want to know.
-        let _ = writeln!(standard, "{line}");
+        let _ = writeln!(standard, "{}", printable(line));
     }
 
     fn flush(&self) {
@@ -140,10 +143,23 @@ impl Output {
 
 /// One line on standard output.
 pub(crate) fn line(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{}", printable(line));
 }
 
 /// Why a command ended, on standard error.
 pub(crate) fn error(failure: &Failure) {
-    let _ = writeln!(io::stderr(), "error: {failure}");
+    let _ = writeln!(io::stderr(), "error: {}", printable(&failure.to_string()));
+}
+
+/// Names and messages come from stores and guests: none of them may steer the terminal.
+fn printable(text: &str) -> Cow<'_, str> {
+    let steers = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if steers(character) { plain.extend(character.escape_default()) } else { plain.push(character) }
+    }
+    Cow::Owned(plain)
 }

@@ -1,7 +1,14 @@
 //! An object's bytes between the pump and a sink: chunks in order, then the word that they were all.
 //! Holds at most one chunk; never looks inside.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -33,7 +40,15 @@ pub struct Extent {
 #[derive(Debug)]
 pub struct BodyWriter {
     chunks: mpsc::Sender<Chunk>,
+    delivery: Delivery,
     whole: oneshot::Sender<Result<Checksums, Error>>,
+}
+
+/// How many chunks went in, and how many the sink has taken.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    sent: u64,
+    taken: Arc<AtomicU64>,
 }
 
 /// The sink's end: every chunk, then [`BodyEnd`].
@@ -45,7 +60,10 @@ pub struct BodyReader {
 
 /// The chunks of a body in order. A sink that drops it stops the pump.
 #[derive(Debug)]
-pub struct Chunks(mpsc::Receiver<Chunk>);
+pub struct Chunks {
+    chunks: mpsc::Receiver<Chunk>,
+    taken: Arc<AtomicU64>,
+}
 
 /// Tells, once the last chunk has been taken, whether the body was whole.
 #[derive(Debug)]
@@ -60,8 +78,10 @@ pub fn body() -> (BodyWriter, BodyReader) {
     // One chunk in between: the next is read while the last is written.
     let (chunk_sender, chunk_receiver) = mpsc::channel(1);
     let (whole_sender, whole_receiver) = oneshot::channel();
-    let writer = BodyWriter { chunks: chunk_sender, whole: whole_sender };
-    (writer, BodyReader { chunks: Chunks(chunk_receiver), end: BodyEnd(whole_receiver) })
+    let delivery = Delivery::default();
+    let chunks = Chunks { chunks: chunk_receiver, taken: Arc::clone(&delivery.taken) };
+    let writer = BodyWriter { chunks: chunk_sender, delivery, whole: whole_sender };
+    (writer, BodyReader { chunks, end: BodyEnd(whole_receiver) })
 }
 
 // === impl Chunk ===
@@ -87,13 +107,24 @@ impl BodyWriter {
     /// # Errors
     /// The sink has gone.
     pub async fn write(&mut self, chunk: Chunk) -> Result<(), SinkGone> {
+        self.delivery.sent += 1;
         self.chunks.send(chunk).await.map_err(|_| SinkGone)
     }
 
     /// Ends the body. A writer that's dropped without it leaves a body that isn't whole.
-    pub fn finish(self, whole: Result<Checksums, Error>) {
+    pub(crate) fn finish(self, whole: Result<Checksums, Error>) -> Delivery {
         // A sink that has gone has already said why.
         let _ = self.whole.send(whole);
+        self.delivery
+    }
+}
+
+// === impl Delivery ===
+
+impl Delivery {
+    /// Whether the sink has taken every chunk.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) == self.sent
     }
 }
 
@@ -102,12 +133,16 @@ impl BodyWriter {
 impl Chunks {
     /// The next chunk; none after the last.
     pub async fn next(&mut self) -> Option<Chunk> {
-        self.0.recv().await
+        std::future::poll_fn(|context| self.poll_next(context)).await
     }
 
     /// The same for those who poll.
-    pub fn poll_next(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Option<Chunk>> {
-        self.0.poll_recv(context)
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        let polled = self.chunks.poll_recv(context);
+        if let Poll::Ready(Some(_)) = &polled {
+            self.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        polled
     }
 }
 

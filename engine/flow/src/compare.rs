@@ -55,6 +55,8 @@ pub enum MoveReason {
 pub enum SkipReason {
     /// Nothing that the pipeline compares differs.
     Same,
+    /// An earlier run moved it, and the source's hasn't changed since: the sink isn't asked.
+    Done,
     /// The sink has one, and nothing is to be overwritten.
     Exists,
     /// The sink's was modified later, or the store can't tell.
@@ -210,6 +212,7 @@ impl SkipReason {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Same => "same",
+            Self::Done => "done",
             Self::Exists => "exists",
             Self::NotNewer => "not-newer",
             Self::NotIncluded => "not-included",
@@ -244,6 +247,7 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Same => formatter.write_str("the sink has the same"),
+            Self::Done => formatter.write_str("moved earlier and unchanged since"),
             Self::Exists => formatter.write_str("the sink has one already"),
             Self::NotNewer => formatter.write_str("the sink's isn't older"),
             Self::NotIncluded => formatter.write_str("no include pattern matches"),

@@ -11,7 +11,7 @@ pub struct Error {
     /// What kind of failure it is.
     pub code: Code,
     /// What was being done: `list`, `stat`, `read`, `put`, `begin`, `write-part`, `commit`, `abort`,
-    /// `delete`, `open`, `check`, `verify`.
+    /// `delete`, `open`, `check`, `verify`, `journal`.
     pub operation: &'static str,
     /// The object it was done to, if it was one.
     pub key: Option<Key>,
@@ -69,9 +69,15 @@ impl Code {
     pub const CHANGED: Self = Self::known("changed");
     pub const CHECKSUM_MISMATCH: Self = Self::known("checksum-mismatch");
     pub const CONNECTION_FAILED: Self = Self::known("connection-failed");
+    /// A file of the engine's own is damaged, or isn't one.
+    pub const CORRUPT: Self = Self::known("corrupt");
     pub const INTERNAL: Self = Self::known("internal");
     pub const INVALID_CONFIG: Self = Self::known("invalid-config");
     pub const INVALID_KEY: Self = Self::known("invalid-key");
+    /// Somebody else holds it.
+    pub const IN_USE: Self = Self::known("in-use");
+    /// The store has no place for another connection: a worker steps aside, the others go on.
+    pub const CROWDED: Self = Self::known("crowded");
     pub const IO: Self = Self::known("io");
     /// A connector went over a limit that the engine sets: memory, computing time, table sizes.
     pub const LIMIT: Self = Self::known("limit");
@@ -90,17 +96,21 @@ impl Code {
     pub const UNAUTHENTICATED: Self = Self::known("unauthenticated");
     pub const UNAVAILABLE: Self = Self::known("unavailable");
     pub const UNSUPPORTED: Self = Self::known("unsupported");
+    /// The sink doesn't know an upload any more: the object starts over.
+    pub const UPLOAD_GONE: Self = Self::known("upload-gone");
 
-    const TRANSIENT: [Self; 9] = [
+    const TRANSIENT: [Self; 11] = [
         Self::CHANGED,
         Self::CHECKSUM_MISMATCH,
         Self::CONNECTION_FAILED,
+        Self::CROWDED,
         Self::IO,
         Self::PROTOCOL,
         Self::THROTTLED,
         Self::TIMEOUT,
         Self::TRUNCATED,
         Self::UNAVAILABLE,
+        Self::UPLOAD_GONE,
     ];
 
     const fn known(code: &'static str) -> Self {

@@ -26,9 +26,12 @@ pub mod sink;
 
 mod transfer;
 
+pub mod journal;
+
 pub mod meter;
 mod retry;
 pub mod run;
+pub mod verify;
 
 pub mod schedule;
 

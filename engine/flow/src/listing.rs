@@ -22,6 +22,8 @@ pub(crate) struct Walk<L> {
     levels: Vec<Level<L>>,
     /// Keys ascend within a listing, and a listing that broke off can be resumed.
     ordered: bool,
+    /// No folder was come across.
+    flat: bool,
     /// Where directories go when they're due; none if they aren't put.
     take_due: Option<TakeDue>,
 }
@@ -71,8 +73,15 @@ pub(crate) struct Interruption {
 // === impl Walk ===
 
 impl<L: Listing> Walk<L> {
-    pub(crate) fn new(ordered: bool, take_due: Option<TakeDue>) -> Self {
-        Self { levels: vec![Level::new(None, None)], ordered, take_due }
+    /// A walk of everything, or of what is behind `after` in a flat listing whose keys ascend.
+    pub(crate) fn new(ordered: bool, after: Option<Key>, take_due: Option<TakeDue>) -> Self {
+        let root = Level { last: after, ..Level::new(None, None) };
+        Self { levels: vec![root], ordered, flat: true, take_due }
+    }
+
+    /// Whether there was no folder so far.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.flat
     }
 
     /// The next thing found; none at the end. After an interruption the next call tries again from
@@ -119,6 +128,7 @@ impl<L: Listing> Walk<L> {
         let (too_deep, ordered) = (self.levels.len() > MAX_DEPTH, self.ordered);
         let level = self.levels.last_mut()?;
         level.entries += 1;
+        self.flat &= !matches!(entry, Entry::Folder(_));
         let (object, is_folder) = match entry {
             Entry::Object(object) => (object, false),
             Entry::Folder(object) => (object, true),

@@ -16,9 +16,13 @@ pub struct Meter {
     pub skipped: Counter,
     pub failed: Counter,
     pub deleted: Counter,
+    /// Objects that failed verification and were moved well by a further attempt.
+    pub repaired: Counter,
     pub retries: Counter,
     /// Bytes handed to the sink, those of attempts that failed included.
     pub bytes: Counter,
+    /// Bytes read to verify what is at the sink; they took credit too.
+    pub bytes_read_back: Counter,
     /// Bytes of the objects that are moved, whole and verified.
     pub bytes_moved: Counter,
     /// Bytes of the objects that were selected so far and of known size, less those that turned out

@@ -62,6 +62,26 @@ pub(crate) async fn pump<D: Data>(
     Ok(Pumped { bytes, checksums: hasher.finish() })
 }
 
+/// Reads every byte of `data` and hashes it: the same loop without a sink, at the same credits.
+pub(crate) async fn drain<D: Data>(data: &mut D, mut hasher: Hasher, order: &Order<'_>) -> Result<Pumped, Broken> {
+    let mut bytes = 0;
+    while let Some(wanted) = order.wanted(bytes) {
+        let mut credit = order.tunnel.take_bytes(wanted).await;
+        let Some(chunk) = data.read(credit.bytes(), order.form).await? else {
+            return order.ended(bytes, hasher);
+        };
+        let length = accept(&chunk, credit.bytes())?;
+        credit.spend(length);
+        drop(credit);
+        hash(&mut hasher, &chunk)?;
+        bytes += length as u64;
+        order.meter.bytes_read_back.add(length as u64);
+        order.slot.add(length as u64);
+    }
+    data.finish().await?;
+    Ok(Pumped { bytes, checksums: hasher.finish() })
+}
+
 /// A guest's chunk is data from outside: its length is checked before it counts.
 fn accept(chunk: &Chunk, asked: usize) -> Result<usize, Error> {
     match chunk.len() {

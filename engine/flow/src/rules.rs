@@ -127,6 +127,14 @@ pub struct Transfer {
     pub max_backoff: Duration,
 }
 
+/// Removing from the sink what the source doesn't have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeleteExtra {
+    /// Most that one run may delete, in percent of the sink's objects that the selection takes: 0 to
+    /// 100. Where there is more, it deletes nothing.
+    pub max_percent: u8,
+}
+
 /// Most parts of an upload: the limit of S3 and OSS.
 pub const MAX_PARTS: u32 = 10_000;
 

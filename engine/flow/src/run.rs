@@ -1,11 +1,15 @@
-//! One run of a pipeline: a lister, workers, and the summary of what they did. Moves nothing itself
-//! and keeps nothing for the next run.
+//! One run of a pipeline: a lister, workers, and the summary of what they did. Moves nothing itself;
+//! what it keeps for the next run is in the journal, if it has one.
 //!
 //! The lister walks the source with an instance of its own and fills a bounded queue; each worker
 //! owns one source and one sink instance, compares, and moves objects or parts of them.
 
+mod book;
+mod clean;
+mod crew;
 mod event;
 mod lister;
+mod mirror;
 mod queue;
 mod spawn;
 #[cfg(test)]
@@ -20,23 +24,24 @@ use std::{
 
 use tokio::time::Instant;
 
+use self::{book::Book, lister::Lister, queue::Queue, worker::Worker};
 pub use self::{
     event::{Event, Plan, State, Summary, Tally},
     spawn::{LocalFuture, Lost, Spawn, ThreadPerWorker, Work},
 };
-use self::{lister::Lister, queue::Queue, worker::Worker};
 pub use crate::transfer::Grade;
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
+    journal::Journal,
     meter::Meter,
     object::{Capabilities, Key, Kind, Object},
     retry::{Jitter, Policy},
-    rules::{Overwrite, Selection, Transfer},
-    sink::{OpenSink, Replace, Sink},
+    rules::{DeleteExtra, Overwrite, Selection, Transfer, Verify},
+    sink::{OpenSink, READ_BACK, Replace},
     source::OpenSource,
     sync::{Cancel, lock},
-    transfer::{Moved, Terms},
+    transfer::{Failure, Moved, Terms},
     tunnel::Tunnel,
 };
 
@@ -59,6 +64,14 @@ pub struct Job {
     pub cancel: Cancel,
     /// The run before this one didn't end in order: what it left at the sink is removed first.
     pub sweep: bool,
+    /// What is done is written down here, and what was done before isn't done again.
+    pub journal: Option<Arc<Journal>>,
+    /// The round that this is, from 1; where the journal's last run didn't end in order, this one is
+    /// the rest of it.
+    pub round: u32,
+    /// What the source doesn't have is removed from the sink after a run without failures; needs a
+    /// journal.
+    pub delete_extra: Option<DeleteExtra>,
     /// Spreads the pauses between attempts.
     pub seed: u64,
 }
@@ -71,23 +84,47 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     spawn: &impl Spawn,
 ) -> Summary {
     let begin = Instant::now();
-    let context = Arc::new(Context::new(job, None, sources.capabilities(), &*sinks));
+    let overwrite = job.transfer.overwrite;
+    let opened = job.journal.as_ref().map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
+    let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, None));
+    let delete_extra = job.delete_extra;
+    let refused = refused.or_else(|| refusal(&job, sinks.capabilities()));
+    let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
     context.tell(Event::RunStarted);
-    let state = context.work(&sources, &sinks, spawn).await;
-    let meter = &context.meter;
-    let summary = Summary {
-        listed: meter.listed.get(),
-        moved: meter.moved.get(),
-        skipped: meter.skipped.get(),
-        failed: meter.failed.get(),
-        deleted: meter.deleted.get(),
-        bytes_moved: meter.bytes_moved.get(),
-        retries: meter.retries.get(),
-        seconds: begin.elapsed().as_secs_f64(),
-        state,
+    let state = match refused {
+        None => context.work(&sources, &sinks, spawn).await,
+        Some(error) => State::Failed(error),
     };
+    let state = match state {
+        State::Finished => context.end(&sinks, spawn, delete_extra).await,
+        state => state,
+    };
+    let mut summary = Summary::of(&context.meter, begin.elapsed(), state);
+    if let Some(book) = &context.book
+        && let Err(error) = book.end(&summary)
+    {
+        summary.state = State::Failed(error);
+    }
     context.tell(Event::RunFinished(summary.clone()));
     summary
+}
+
+/// Why a run can't begin at all.
+fn refusal(job: &Job, sink: &Capabilities) -> Option<Error> {
+    let readable = sink.has(READ_BACK);
+    if job.transfer.verify == Verify::Reread && !readable {
+        let message = "the sink can't be read back: write verify = \"checksum\" or \"size\" instead of \"reread\"";
+        return Some(Error::new(Code::UNSUPPORTED, "verify", message));
+    }
+    if job.delete_extra.is_some() && !readable {
+        let message = "the sink can't be listed, so delete_extra can't find what is to be deleted";
+        return Some(Error::new(Code::UNSUPPORTED, "delete", message));
+    }
+    if job.delete_extra.is_some() && job.journal.is_none() {
+        let message = "delete_extra needs a journal: it says what the source has";
+        return Some(Error::new(Code::INVALID_CONFIG, "delete", message));
+    }
+    None
 }
 
 /// Lists and compares as [`run`] does, and writes nothing: says what would be moved, overwritten and
@@ -112,19 +149,6 @@ pub async fn plan<So: OpenSource, Si: OpenSink>(
     }
 }
 
-/// Removes what an earlier run left. What can't be removed costs space, not truth.
-async fn sweep<Si: OpenSink>(context: Arc<Context>, sinks: Arc<Si>) {
-    let swept = async { sinks.open_sink().await?.sweep(&[]).await };
-    let swept = tokio::select! {
-        swept = swept => swept,
-        () = context.cancel.cancelled() => return,
-    };
-    match swept {
-        Ok(removed) => context.tell(Event::Swept { removed }),
-        Err(error) => tracing::warn!(%error, "what an earlier run left at the sink can't be removed"),
-    }
-}
-
 /// What lister and workers share.
 struct Context {
     selection: Selection,
@@ -135,6 +159,9 @@ struct Context {
     terms: Terms,
     source: Capabilities,
     queue: Arc<Queue>,
+    crew: crew::Crew,
+    /// None without a journal, and of a plan.
+    book: Option<Book>,
     meter: Arc<Meter>,
     events: Arc<dyn Fn(Event) + Send + Sync>,
     cancel: Cancel,
@@ -174,7 +201,7 @@ impl fmt::Debug for Job {
 
 impl Context {
     fn new(job: Job, tallies: Option<Mutex<Tallies>>, source: &Capabilities, sinks: &impl OpenSink) -> Self {
-        let Job { selection, transfer, tunnel, meter, events, cancel, sweep, seed } = job;
+        let Job { selection, transfer, tunnel, meter, events, cancel, sweep, seed, .. } = job;
         let terms = Terms {
             tunnel,
             stop: Cancel::new(),
@@ -185,6 +212,7 @@ impl Context {
         };
         Self {
             policy: Policy { attempts: transfer.attempts, max_pause: transfer.max_backoff },
+            crew: crew::Crew::new(transfer.workers.get()),
             selection,
             transfer,
             seed,
@@ -192,6 +220,7 @@ impl Context {
             terms,
             source: source.clone(),
             queue: Arc::default(),
+            book: None,
             meter,
             events,
             cancel,
@@ -208,10 +237,10 @@ impl Context {
         sinks: &Arc<Si>,
         spawn: &impl Spawn,
     ) -> State {
-        if self.sweep {
+        if self.sweep || self.book.as_ref().is_some_and(Book::is_resumed) {
             let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
             // Its own failure is told; a thread that dies is no reason not to move.
-            let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(sweep(context, sinks)))).await;
+            let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::sweep(context, sinks)))).await;
         }
         let mut crew = Vec::with_capacity(self.transfer.workers.get() + 1);
         let (context, opener) = (Arc::clone(self), Arc::clone(sources));
@@ -247,6 +276,32 @@ impl Context {
         }
     }
 
+    /// What's left to do once everything has been moved.
+    async fn end<Si: OpenSink>(
+        self: &Arc<Self>,
+        sinks: &Arc<Si>,
+        spawn: &impl Spawn,
+        delete_extra: Option<DeleteExtra>,
+    ) -> State {
+        let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
+        let cleaning = async move || {
+            clean::end_orphans(&context, &*sinks).await;
+            let Some(DeleteExtra { max_percent }) = delete_extra else { return };
+            let mirroring = mirror::mirror(&context, &*sinks, max_percent);
+            // What is deleted is deleted; the rest is the next run's.
+            if let Ok(Err(error)) = context.cancel.or(mirroring).await {
+                context.fail_run(error);
+            }
+        };
+        // A thread that dies leaves work for the next run.
+        let died = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(async move { cleaning().await }))).await.is_err();
+        match lock(&self.fatal).take() {
+            Some(error) => State::Failed(error),
+            None if died || delete_extra.is_some() && self.cancel.is_cancelled() => State::Interrupted,
+            None => State::Finished,
+        }
+    }
+
     fn stop(&self) {
         self.queue.stop(&self.terms.stop);
     }
@@ -274,9 +329,30 @@ impl Context {
         (self.events)(event);
     }
 
-    fn moved(&self, object: &Object, moved: &Moved, attempts: u32) {
-        let Moved { bytes, grade } = *moved;
+    /// Writes something down; a run whose journal breaks can't go on.
+    fn note(&self, write: impl FnOnce(&Book) -> Result<(), Error>) {
+        if let Some(book) = &self.book
+            && let Err(error) = write(book)
+            && !self.is_stopped()
+        {
+            self.stop_for(error);
+        }
+    }
+
+    /// Something that a worker needs to know of the journal; a run whose journal breaks can't go on.
+    fn ask<T>(&self, asked: Result<T, Error>) -> Result<T, Failure> {
+        asked.map_err(|error| {
+            self.stop_for(error);
+            Failure::abandoned()
+        })
+    }
+
+    /// An object is whole at the sink; `repaired` if an attempt before this one wasn't.
+    fn moved(&self, object: &Object, moved: &Moved, attempts: u32, repaired: bool) {
+        let Moved { bytes, grade, .. } = *moved;
+        self.note(|book| book.moved(object, moved, attempts));
         self.meter.moved.add(1);
+        self.meter.repaired.add(u64::from(repaired));
         self.meter.bytes_moved.add(bytes);
         self.expect_instead(object, bytes);
         *lock(&self.systemic) = Streak::default();
@@ -284,6 +360,12 @@ impl Context {
     }
 
     fn skipped(&self, object: &Object, reason: SkipReason) {
+        self.note(|book| book.skipped(object, &reason));
+        self.tell_skipped(object, reason);
+    }
+
+    /// The same of what needs no writing down.
+    fn tell_skipped(&self, object: &Object, reason: SkipReason) {
         self.meter.skipped.add(1);
         if let Some(tallies) = &self.tallies {
             lock(tallies).skips.count(content_bytes(object));
@@ -303,6 +385,7 @@ impl Context {
     /// An object is given up. Where that says more about a store than about the object, and goes on
     /// saying it, the run is.
     fn failed(&self, name: String, error: Error, attempts: u32) {
+        self.note(|book| book.failed(&name, &error, attempts));
         self.meter.failed.add(1);
         let mut streak = lock(&self.systemic);
         if !SYSTEMIC_CODES.contains(&error.code) {

@@ -2,14 +2,17 @@
 #![allow(async_fn_in_trait, reason = "a worker and its instances live on one thread: no future needs Send")]
 
 use crate::{
-    body::{BodyReader, Chunks},
+    body::{BodyReader, Chunk, Chunks},
     error::Error,
-    object::{Capabilities, Key, Object},
+    object::{Capabilities, Entry, Key, Object, Range},
+    source::{Data, Form, Listing, Reading, Source},
 };
 
 /// Opens instances of one sink; shared by all workers.
 pub trait OpenSink: Send + Sync + 'static {
     type Sink: Sink;
+    /// The sink as something to read and list; [`NoReadBack`] where it can't be.
+    type ReadBack: Source;
 
     fn capabilities(&self) -> &Capabilities;
 
@@ -21,7 +24,21 @@ pub trait OpenSink: Send + Sync + 'static {
     /// # Errors
     /// The connector can't be started or refuses its configuration.
     async fn open_sink(&self) -> Result<Self::Sink, Error>;
+
+    /// A fresh instance that reads what the sink holds. Asked for only where the sink has the
+    /// capability [`READ_BACK`].
+    ///
+    /// # Errors
+    /// The connector can't be started, refuses its configuration, or can't be read back.
+    async fn open_read_back(&self) -> Result<Self::ReadBack, Error>;
 }
+
+/// The capability of a sink that can be read and listed.
+pub const READ_BACK: &str = "read-back";
+
+/// What a sink that can't be read back is read by: never opened.
+#[derive(Debug, Clone, Copy)]
+pub enum NoReadBack {}
 
 /// When an object may be put under its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,4 +112,39 @@ pub trait Sink: 'static {
     /// # Errors
     /// The object may still be there.
     async fn delete(&mut self, key: &Key) -> Result<(), Error>;
+}
+
+// === impl NoReadBack ===
+
+impl Source for NoReadBack {
+    type Listing = Self;
+    type Data = Self;
+
+    async fn list(&mut self, _: Option<&Key>, _: Option<&Key>) -> Result<Self, Error> {
+        match *self {}
+    }
+
+    async fn stat(&mut self, _: &Key) -> Result<Object, Error> {
+        match *self {}
+    }
+
+    async fn read(&mut self, _: &Key, _: Range, _: Option<&str>) -> Result<Reading<Self>, Error> {
+        match *self {}
+    }
+}
+
+impl Listing for NoReadBack {
+    async fn next(&mut self) -> Result<Option<Entry>, Error> {
+        match *self {}
+    }
+}
+
+impl Data for NoReadBack {
+    async fn read(&mut self, _: usize, _: Form) -> Result<Option<Chunk>, Error> {
+        match *self {}
+    }
+
+    async fn finish(&mut self) -> Result<(), Error> {
+        match *self {}
+    }
 }

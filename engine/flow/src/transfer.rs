@@ -2,12 +2,15 @@
 //! Tries once; whether to try again is the worker's decision.
 
 mod carry;
+mod reread;
 mod upload;
 mod verify;
 
 pub(crate) use self::carry::{GRACE, settle};
+pub(crate) use self::reread::{read_back, reread};
 pub(crate) use self::upload::{Closing, Finished, Upload};
 pub use self::verify::Grade;
+pub(crate) use self::verify::part_algorithm;
 use crate::{
     body::{Chunks, body},
     error::{Code, Error},
@@ -47,10 +50,12 @@ pub(crate) struct Moved {
     pub(crate) bytes: u64,
     /// None for what has no bytes: directories and symlinks.
     pub(crate) grade: Option<Grade>,
+    /// Those computed from the source's bytes.
+    pub(crate) checksums: Checksums,
 }
 
 /// A part is stored.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StoredPart {
     pub(crate) receipt: Receipt,
     pub(crate) checksums: Checksums,
@@ -62,6 +67,8 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) source_lost: bool,
     pub(crate) sink_lost: bool,
+    /// It was the sink that said so.
+    pub(crate) from_sink: bool,
     /// Something is visible at the sink under the object's key that isn't the object.
     pub(crate) left_corrupt: bool,
 }
@@ -89,7 +96,7 @@ pub(crate) async fn put<So: Source, Si: Sink>(
     let (pumped, stored) = carry(reading.data, writer, hasher, &order, agrees, putting, &terms.stop).await?;
     let grade = verify::stored(object, pumped.bytes, &pumped.checksums, &stored, terms.verify);
     let grade = grade.map_err(Failure::unverified)?;
-    Ok(Moved { bytes: pumped.bytes, grade })
+    Ok(Moved { bytes: pumped.bytes, grade, checksums: pumped.checksums })
 }
 
 /// Puts what has no bytes: a directory or a symlink.
@@ -104,7 +111,7 @@ pub(crate) async fn put_empty<Si: Sink>(
     let stored = settle(&terms.stop, None, sink.put(object, reader, replace)).await;
     let stored = stored.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
     let grade = verify::stored(object, 0, &Checksums::new(), &stored, terms.verify)?;
-    Ok(Moved { bytes: 0, grade })
+    Ok(Moved { bytes: 0, grade, checksums: Checksums::new() })
 }
 
 /// Moves one part of an upload.
@@ -128,7 +135,8 @@ pub(crate) async fn put_part<So: Source, Si: Sink>(
     let writing = sink.write_part(&upload.token, part, chunks);
     // What the source knows is about the whole object.
     let agrees = |_: &_| Ok(());
-    let (pumped, receipt) = carry(reading.data, writer, hasher, &order, agrees, writing, &terms.stop).await?;
+    let carried = carry(reading.data, writer, hasher, &order, agrees, writing, &terms.stop).await;
+    let (pumped, receipt) = carried.map_err(Failure::of_upload)?;
     if receipt.part != part.number {
         let message = format!("the sink sent a receipt for part {} instead of {}", receipt.part, part.number);
         return Err(Error::new(Code::PROTOCOL, "write-part", message).into());
@@ -150,9 +158,9 @@ pub(crate) async fn commit<Si: Sink>(
     let receipts: Vec<_> = finished.parts.iter().map(|(_, stored)| stored.receipt.clone()).collect();
     let committing = sink.commit(&upload.token, &object, &receipts, terms.replace);
     let stored = settle(&terms.stop, None, committing).await;
-    let stored = stored.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
+    let stored = stored.ok_or_else(Failure::abandoned)?.map_err(|error| Failure::sink(error).of_upload())?;
     let grade = verify::stored(&object, bytes, &ours, &stored, terms.verify).map_err(Failure::unverified)?;
-    Ok(Moved { bytes, grade })
+    Ok(Moved { bytes, grade, checksums: ours })
 }
 
 // === impl Terms ===
@@ -173,7 +181,15 @@ impl Failure {
     }
 
     pub(crate) fn sink(error: Error) -> Self {
-        Self { sink_lost: error.instance_lost, ..error.into() }
+        Self { sink_lost: error.instance_lost, from_sink: true, ..error.into() }
+    }
+
+    /// Of a call about an upload: a sink that doesn't know it doesn't lack the object.
+    pub(crate) fn of_upload(mut self) -> Self {
+        if self.from_sink && self.error.code == Code::NOT_FOUND {
+            self.error.code = Code::UPLOAD_GONE;
+        }
+        self
     }
 
     /// What the sink says it stored isn't what was sent.
@@ -191,7 +207,7 @@ impl Failure {
 /// A failure that takes no instance with it.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, source_lost: false, sink_lost: false, left_corrupt: false }
+        Self { error, source_lost: false, sink_lost: false, from_sink: false, left_corrupt: false }
     }
 }
 

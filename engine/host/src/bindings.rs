@@ -9,6 +9,8 @@ wasmtime::component::bindgen!({
         "culvert:connector/posix.list-directory": store | trappable,
         "wasi:sockets/types.[method]tcp-socket.send": store | trappable,
         "wasi:sockets/types.[method]tcp-socket.receive": store | trappable,
+        "culvert:connector/posix.read-file": store | trappable,
+        "culvert:connector/posix.write-file": async | store | trappable,
         default: trappable,
     },
     exports: { default: async | store },

@@ -125,6 +125,7 @@ impl SinkEndpoint {
 
 impl OpenSink for SinkEndpoint {
     type Sink = HostSink;
+    type ReadBack = HostSource;
 
     fn capabilities(&self) -> &Capabilities {
         &self.0.connector.description().capabilities
@@ -137,5 +138,9 @@ impl OpenSink for SinkEndpoint {
 
     async fn open_sink(&self) -> Result<HostSink, Error> {
         Ok(HostSink::new(self.0.open(Role::Sink).await?))
+    }
+
+    async fn open_read_back(&self) -> Result<HostSource, Error> {
+        Ok(HostSource::new(self.0.open(Role::Sink).await?))
     }
 }

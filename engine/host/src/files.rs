@@ -8,12 +8,16 @@ use std::{
     io,
     os::unix::fs::FileExt,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use culvert_flow::body::{Chunk, Chunks, Extent, MAX_CHUNK_BYTES};
+use culvert_flow::{
+    body::{BodyEnd, Chunk, Chunks, Extent, MAX_CHUNK_BYTES},
+    error::{Code, Error},
+    object::Checksums,
+};
 use tokio::sync::oneshot;
 use wasmtime::{
     StoreContextMut,
@@ -32,16 +36,23 @@ pub(crate) struct FileReading {
     pub(crate) file: Arc<File>,
     pub(crate) offset: u64,
     done: Option<Done>,
+    /// Its size where a later one would be noticed: nobody then needs to look for more.
+    size: Option<u64>,
 }
 
 /// A body on its way to a guest's sink. The host takes it back when the guest passes it on.
 pub(crate) struct Feed {
     chunks: Chunks,
+    end: End,
     progress: Arc<Progress>,
 }
 
+/// The end of a body, for whoever asks first: the guest by its future, or the host that has taken
+/// the body back. None for a part.
+pub(crate) type End = Arc<Mutex<Option<BodyEnd>>>;
+
 /// A stream that a guest made itself, on its way into a file.
-struct FileWriting {
+pub(crate) struct FileWriting {
     file: Arc<File>,
     offset: u64,
     done: Option<Done>,
@@ -82,7 +93,7 @@ fn read_via_stream(
         }
     };
     let (done, result) = oneshot::channel();
-    let stream = StreamReader::new(&mut store, FileReading { file, offset, done: Some(done) })?;
+    let stream = StreamReader::new(&mut store, FileReading { file, offset, done: Some(done), size: None })?;
     Ok((stream, FutureReader::new(&mut store, outcome(result))?))
 }
 
@@ -105,8 +116,9 @@ fn write_via_stream(
         }
     };
     match data.try_into::<Feed>(&mut store) {
-        Ok(feed) => FutureReader::new(&mut store, async move {
-            wasmtime::error::Ok(carry(feed, &file, offset).await.map_err(|error| error_code(&error)))
+        Ok(mut feed) => FutureReader::new(&mut store, async move {
+            let carried = carry(&mut feed, &file, offset).await;
+            wasmtime::error::Ok(carried.map(drop).map_err(|error| error_code(&error)))
         }),
         Err(data) => {
             let (done, result) = oneshot::channel();
@@ -129,8 +141,8 @@ async fn outcome(result: oneshot::Receiver<Result<(), ErrorCode>>) -> wasmtime::
     Ok(result.await.unwrap_or(Ok(())))
 }
 
-/// The host-side copy: every chunk of a body into the file, in order.
-async fn carry(mut feed: Feed, file: &File, mut offset: u64) -> io::Result<()> {
+/// The host-side copy: every chunk of a body into the file, in order. Returns where it ends.
+pub(crate) async fn carry(feed: &mut Feed, file: &File, mut offset: u64) -> io::Result<u64> {
     while let Some(chunk) = std::future::poll_fn(|context| feed.poll_next(context)).await {
         match &chunk {
             Chunk::Bytes(bytes) => file.write_all_at(bytes, offset)?,
@@ -138,7 +150,7 @@ async fn carry(mut feed: Feed, file: &File, mut offset: u64) -> io::Result<()> {
         }
         offset += chunk.len() as u64;
     }
-    Ok(())
+    Ok(offset)
 }
 
 /// Lets the kernel copy; where it can't (two file systems that don't know each other), by hand.
@@ -205,6 +217,34 @@ pub(crate) fn error_code(error: &io::Error) -> ErrorCode {
 // === impl FileReading ===
 
 impl FileReading {
+    /// A file of this size that whoever asked for it watches for changes.
+    pub(crate) fn whole(file: Arc<File>, offset: u64, done: Done, size: u64) -> Self {
+        Self { file, offset, done: Some(done), size: Some(size) }
+    }
+
+    /// Whether it has more bytes than were read.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(crate) fn has_more(&mut self) -> io::Result<bool> {
+        match self.size {
+            Some(size) => Ok(self.offset < size),
+            None => Ok(!self.next(1)?.is_empty()),
+        }
+    }
+
+    /// Bytes from here to its end.
+    ///
+    /// # Errors
+    /// The file can't be looked at.
+    pub(crate) fn left(&self) -> io::Result<u64> {
+        let size = match self.size {
+            Some(size) => size,
+            None => self.file.metadata()?.len(),
+        };
+        Ok(size.saturating_sub(self.offset))
+    }
+
     /// The next bytes; empty at the end of the file.
     ///
     /// # Errors
@@ -212,7 +252,7 @@ impl FileReading {
     pub(crate) fn next(&mut self, max: usize) -> io::Result<Bytes> {
         let read = read_chunk(&self.file, self.offset, max);
         match &read {
-            Ok(bytes) => self.offset += bytes.len() as u64,
+            Ok(bytes) => self.offset = self.offset.saturating_add(bytes.len() as u64),
             Err(error) => self.close(Err(error_code(error))),
         }
         read
@@ -273,12 +313,40 @@ impl<D> StreamProducer<D> for FileReading {
 // === impl Feed ===
 
 impl Feed {
-    pub(crate) fn new(chunks: Chunks, progress: Arc<Progress>) -> Self {
-        Self { chunks, progress }
+    pub(crate) fn new(chunks: Chunks, end: End, progress: Arc<Progress>) -> Self {
+        Self { chunks, end, progress }
+    }
+
+    /// Whether the body was whole, once its last chunk has been taken.
+    ///
+    /// # Errors
+    /// What ended it early.
+    pub(crate) async fn whole(self) -> Result<Checksums, Error> {
+        self.progress.end_data();
+        await_end(&self.end, &self.progress).await
     }
 
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
-        self.progress.watch(self.chunks.poll_next(context))
+        self.progress.watch_data(self.chunks.poll_next(context))
+    }
+}
+
+/// Waits for the end of a body.
+///
+/// # Errors
+/// What ended it early, or that somebody else has been told.
+pub(crate) async fn await_end(end: &End, progress: &Progress) -> Result<Checksums, Error> {
+    let end = end.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(end) = end else {
+        return Err(Error::new(Code::PROTOCOL, "put", "the connector asked twice whether the body is whole"));
+    };
+    let mut waiting = std::pin::pin!(end.whole());
+    std::future::poll_fn(|context| progress.watch_end(waiting.as_mut().poll(context))).await
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.progress.end_data();
     }
 }
 
@@ -319,6 +387,10 @@ impl<D> StreamProducer<D> for Feed {
 // === impl FileWriting ===
 
 impl FileWriting {
+    pub(crate) fn new(file: Arc<File>, offset: u64, done: Done) -> Self {
+        Self { file, offset, done: Some(done) }
+    }
+
     fn close(&mut self, result: Result<(), ErrorCode>) {
         if let Some(done) = self.done.take() {
             let _ = done.send(result);

@@ -8,7 +8,10 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use wasmtime::{Store, component::Accessor};
+use wasmtime::{
+    Store,
+    component::{Accessor, ResourceTableError},
+};
 
 use crate::{
     limits::{LimitExceeded, Limits},
@@ -16,6 +19,9 @@ use crate::{
     progress::Progress,
     state::State,
 };
+
+/// How wasmtime words that a guest has too many streams, futures and tasks; it has no type for it.
+const HANDLE_LIMIT: &str = "store handle limit exceeded";
 
 type Work = Box<dyn for<'a> FnOnce(&'a Accessor<State>, &'a Exports) -> Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
@@ -161,6 +167,10 @@ async fn live(
 fn judge(trap: &wasmtime::Error, operation: &'static str) -> Error {
     if let Some(limit) = trap.downcast_ref::<LimitExceeded>() {
         return lost(Error::new(Code::LIMIT, operation, limit.to_string()));
+    }
+    let is_full = matches!(trap.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full));
+    if is_full || trap.root_cause().to_string().ends_with(HANDLE_LIMIT) {
+        return lost(Error::new(Code::LIMIT, operation, "the connector holds more handles than it may"));
     }
     // The backtrace names the guest's functions; it's for its author, not for the report.
     tracing::debug!(operation, trap = format!("{trap:?}"), "connector trapped");

@@ -206,6 +206,10 @@ impl Loaded {
         if asked.capabilities.len() > 64 || asked.capabilities.iter().any(|capability| capability.len() > 64) {
             return Err("it has more than 64 capabilities, or one of more than 64 bytes".to_owned());
         }
+        let plain = |text: &String| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !asked.capabilities.iter().all(plain) {
+            return Err("one of its capabilities isn't a printable ASCII word".to_owned());
+        }
         let source_schema = schema(&asked.source_schema, "source", self.indices.source.is_some())?;
         let sink_schema = schema(&asked.sink_schema, "sink", self.indices.sink.is_some())?;
         let capabilities = Capabilities::new(asked.capabilities);

@@ -2,8 +2,15 @@
 //! goes through [`crate::path`]; nothing here follows a link at its end or writes without the right.
 
 mod listing;
+mod reading;
+mod writing;
 
-use std::{fs::File, io, os::fd::AsFd, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
 
 use culvert_flow::{body::MAX_CHUNK_BYTES, hash::Hasher, object::Algorithm};
 use rustix::{
@@ -19,7 +26,10 @@ use wasmtime_wasi::{
 };
 
 use crate::{
-    bindings::culvert::connector::posix::{Changes, Entry, Host, HostWithStore, Kind, Status},
+    bindings::culvert::connector::{
+        posix::{self, Changes, Entry, Host, HostWithStore, Kind, Status},
+        types,
+    },
     files::{error_code, read_chunk},
     path::{Place, open_below},
     state::State,
@@ -143,6 +153,26 @@ impl HostWithStore<State> for Posix {
         let Some(algorithm) = Algorithm::parse(&algorithm) else { return Ok(Err(ErrorCode::Unsupported)) };
         Ok(checksum(&file.file, algorithm, offset, length).await)
     }
+
+    fn read_file(
+        store: Access<'_, State, Self>,
+        directory: Resource<Descriptor>,
+        path: String,
+        follow: bool,
+        offset: u64,
+    ) -> Answer<reading::Opened> {
+        reading::read_file(store, &directory, &path, follow, offset)
+    }
+
+    async fn write_file(
+        accessor: &Accessor<State, Self>,
+        directory: Resource<Descriptor>,
+        writing: posix::Writing,
+        data: StreamReader<u8>,
+        whole: FutureReader<Result<Vec<types::Checksum>, types::Error>>,
+    ) -> wasmtime::Result<Result<posix::Written, posix::Failure>> {
+        writing::write_file(accessor, directory, writing, data, whole).await
+    }
 }
 
 // === impl Opened ===
@@ -243,13 +273,17 @@ fn timestamps(modified: Instant) -> Timestamps {
 fn rename_at(directory: &File, old_path: &str, new_path: &str, replace: bool) -> rustix::io::Result<()> {
     let old = Place::find(directory.as_fd(), old_path)?;
     let new = Place::find(directory.as_fd(), new_path)?;
+    rename(&old, new.parent(), new.name, replace)
+}
+
+fn rename(old: &Place<'_>, folder: BorrowedFd<'_>, new: &str, replace: bool) -> rustix::io::Result<()> {
     if replace {
-        return rustix::fs::renameat(old.parent(), old.name, new.parent(), new.name);
+        return rustix::fs::renameat(old.parent(), old.name, folder, new);
     }
-    match rustix::fs::renameat_with(old.parent(), old.name, new.parent(), new.name, RenameFlags::NOREPLACE) {
+    match rustix::fs::renameat_with(old.parent(), old.name, folder, new, RenameFlags::NOREPLACE) {
         // File systems that don't know the flag (NFS): a link fails on a taken name just as atomically.
         Err(Errno::INVAL | Errno::NOSYS) => {
-            rustix::fs::linkat(old.parent(), old.name, new.parent(), new.name, AtFlags::empty())?;
+            rustix::fs::linkat(old.parent(), old.name, folder, new, AtFlags::empty())?;
             rustix::fs::unlinkat(old.parent(), old.name, AtFlags::empty())
         }
         renamed => renamed,

@@ -1,7 +1,7 @@
 //! `flow::Sink` over a connector: chunks go in as a stream that the host takes back when the guest
 //! passes it on to a file. Checks what the guest answers; decides nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use culvert_flow::{
     body::{BodyReader, Chunks},
@@ -14,7 +14,7 @@ use wasmtime::component::{Accessor, FutureReader, StreamReader};
 use crate::{
     bindings::{culvert::connector::types as wit, exports::culvert::connector::sink as wit_sink},
     convert,
-    files::Feed,
+    files::{End, Feed, await_end},
     instance::Instance,
     loader::Exports,
     progress::Progress,
@@ -84,16 +84,15 @@ impl Sink for HostSink {
         let shared = Arc::clone(&progress);
         let stored = self.call("put", Some(&object.key), Some(&progress), async move |accessor, sink| {
             let (data, whole) = accessor.with(|mut access| {
-                let progress = Arc::clone(&shared);
+                let end: End = Arc::new(Mutex::new(Some(end)));
+                let feed = Feed::new(chunks, Arc::clone(&end), Arc::clone(&shared));
                 let whole = async move {
-                    let mut waiting = std::pin::pin!(end.whole());
-                    let whole = std::future::poll_fn(|context| progress.watch(waiting.as_mut().poll(context))).await;
-                    wasmtime::error::Ok(match whole {
+                    wasmtime::error::Ok(match await_end(&end, &shared).await {
                         Ok(checksums) => Ok(convert::to_wit_checksums(&checksums)),
                         Err(error) => Err(convert::to_wit_error(&error)),
                     })
                 };
-                let data = StreamReader::new(&mut access, Feed::new(chunks, shared))?;
+                let data = StreamReader::new(&mut access, feed)?;
                 wasmtime::error::Ok((data, FutureReader::new(&mut access, whole)?))
             })?;
             sink.call_put(accessor, sent, data, whole, to_wit_replace(replace)).await
@@ -119,7 +118,7 @@ impl Sink for HostSink {
         let progress = Arc::new(Progress::default());
         let shared = Arc::clone(&progress);
         let written = self.call("write-part", None, Some(&progress), async move |accessor, sink| {
-            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, shared)))?;
+            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, End::default(), shared)))?;
             sink.call_write_part(accessor, upload, sent, data).await
         });
         let receipt = written.await?;
@@ -159,7 +158,11 @@ impl Sink for HostSink {
         let asked = key.as_str().to_owned();
         let found =
             self.call("stat", Some(key), None, async move |accessor, sink| sink.call_stat(accessor, asked).await);
-        convert::object(found.await?, "stat").map_err(|error| error.with_key(key))
+        let found = convert::object(found.await?, "stat").map_err(|error| error.with_key(key))?;
+        if found.key == *key {
+            return Ok(found);
+        }
+        Err(Error::new(Code::PROTOCOL, "stat", "the connector answered about another object").with_key(key))
     }
 
     async fn delete(&mut self, key: &Key) -> Result<(), Error> {

@@ -247,7 +247,7 @@ impl Data for HostData {
         // A range ends where it was asked to end; a whole object must end by itself.
         let more = match (&mut self.origin, self.left) {
             (Some(Origin::File(file)), None) => {
-                !file.next(1).map_err(|error| io_error(&error).with_key(&self.key))?.is_empty()
+                file.has_more().map_err(|error| io_error(&error).with_key(&self.key))?
             }
             (Some(Origin::Socket(socket)), None) => socket.next(1).await.is_ok_and(|bytes| !bytes.is_empty()),
             (Some(Origin::Guest(wanted)), _) => {
@@ -275,13 +275,13 @@ impl HostData {
             return Ok((!bytes.is_empty()).then_some(Chunk::Bytes(bytes)));
         }
         // A range was cut from a size that's known; the copy itself finds a file that shrank.
-        let left = if ranged { max as u64 } else { file.file.metadata()?.len().saturating_sub(file.offset) };
+        let left = if ranged { max as u64 } else { file.left()? };
         let length = usize::try_from(left).unwrap_or(max).min(max);
         if length == 0 {
             return Ok(None);
         }
         let extent = Extent { file: std::sync::Arc::clone(&file.file), offset: file.offset, length };
-        file.offset += length as u64;
+        file.offset = file.offset.saturating_add(length as u64);
         Ok(Some(Chunk::Extent(extent)))
     }
 

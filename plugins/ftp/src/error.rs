@@ -69,7 +69,7 @@ pub(crate) fn login(step: &str, reply: &Reply, secrets: &[&str]) -> Error {
     let message = format!("the server refused the login at {step}: it says {says}");
     match reply.code {
         421 => crowded_or(error::unavailable, reply, message),
-        _ if is_crowded(reply) => throttled(message),
+        _ if is_crowded(reply) => crowded(message),
         530 | 331 | 332 | 430 | 532 => error::unauthenticated(format!("{message}; check user, password and account")),
         400..=499 => error::unavailable(message),
         534 | 504 | 500 | 502 | 503 => error::unsupported(message),
@@ -85,11 +85,11 @@ fn is_crowded(reply: &Reply) -> bool {
 }
 
 fn crowded_or(otherwise: fn(String) -> Error, reply: &Reply, message: String) -> Error {
-    if is_crowded(reply) { throttled(message) } else { otherwise(message) }
+    if is_crowded(reply) { crowded(message) } else { otherwise(message) }
 }
 
-fn throttled(message: String) -> Error {
-    error::retry_after(error::throttled(message), CROWDED_WAIT)
+fn crowded(message: String) -> Error {
+    error::retry_after(error::crowded(message), CROWDED_WAIT)
 }
 
 /// A key for a message; the root has a word of its own.
@@ -117,7 +117,7 @@ mod tests {
             (451, "Quota exceeded", "no-space"),
             (426, "Failure writing network stream.", "connection-failed"),
             (522, "SSL connection failed; session reuse required", "unsupported"),
-            (421, "There are too many connections from your internet address.", "throttled"),
+            (421, "There are too many connections from your internet address.", "crowded"),
             (421, "Timeout.", "unavailable"),
         ] {
             assert_eq!(refused("read", "a", &reply(code, text)).code, expected, "{code} {text}");
@@ -128,8 +128,8 @@ mod tests {
     fn logins_fail_in_their_own_ways() {
         for (code, text, expected) in [
             (530, "Login incorrect.", "unauthenticated"),
-            (530, "Sorry, the maximum number of connections (2) from your host are already connected.", "throttled"),
-            (421, "Too many connections (2) from this IP", "throttled"),
+            (530, "Sorry, the maximum number of connections (2) from your host are already connected.", "crowded"),
+            (421, "Too many connections (2) from this IP", "crowded"),
             (530, "Maximum number of login attempts exceeded", "unauthenticated"),
             (421, "Service not available", "unavailable"),
         ] {

@@ -41,6 +41,25 @@ pub(crate) fn writing(operation: &str, key: &str, code: ErrorCode) -> Error {
     }
 }
 
+/// A whole file can't be given its name.
+pub(crate) fn renaming(key: &str, overwrites: bool, code: ErrorCode) -> Error {
+    match code {
+        // Some file systems say this of a directory in the way.
+        ErrorCode::Exist if overwrites => writing("write", key, ErrorCode::IsDirectory),
+        code => writing("write", key, code),
+    }
+}
+
+/// Another number of bytes came than the object has.
+pub(crate) fn wrong_length(key: &str, size: u64, written: u64) -> Error {
+    error::truncated(format!("{} has {size} bytes, but {written} were written", quote(key)))
+}
+
+/// The disk has other bytes than were written.
+pub(crate) fn misread(key: &str) -> Error {
+    error::checksum_mismatch(format!("{} was written, but reads back with another checksum", quote(key)))
+}
+
 /// The temporary file of an upload isn't there any more.
 pub(crate) fn upload_gone(key: &str) -> Error {
     error::not_found(format!("the upload {} is gone: it was committed, aborted or deleted; begin it again", quote(key)))

@@ -61,8 +61,10 @@ pub fn listing(
     let (writer, reader) = wit_stream::new::<Entry>();
     let outcome = outcome(async move {
         let mut entries = Entries { writer, batch: Vec::new() };
-        fill(&mut entries).await?;
-        entries.flush().await
+        let filled = fill(&mut entries).await;
+        // What was found before it failed is there all the same.
+        let flushed = entries.flush().await;
+        filled.and(flushed)
     });
     (reader, outcome)
 }

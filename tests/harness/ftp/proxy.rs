@@ -149,7 +149,9 @@ fn data(shared: &Arc<Shared>, last: &Last, reply: &[u8]) -> Vec<u8> {
     let (shared, last) = (Arc::clone(shared), Arc::clone(last));
     *last.lock().unwrap() = None;
     thread::spawn(move || {
-        let (Ok((client, _)), Ok(server)) = (listener.accept(), TcpStream::connect(("127.0.0.1", port))) else { return };
+        let (Ok((client, _)), Ok(server)) = (listener.accept(), TcpStream::connect(("127.0.0.1", port))) else {
+            return;
+        };
         let (client_out, server_out) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         let (up_shared, up_last) = (Arc::clone(&shared), Arc::clone(&last));
         let up = thread::spawn(move || carry(&up_shared, &up_last, Transfer::Upload, client, server_out));
@@ -169,7 +171,10 @@ fn carry(shared: &Shared, last: &Last, direction: Transfer, mut from: TcpStream,
             && cut.transfer == direction
             && is_it
             && carried + count > cut.after
-            && shared.cuts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |cuts| (cuts < cut.times).then_some(cuts + 1)).is_ok()
+            && shared
+                .cuts
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |cuts| (cuts < cut.times).then_some(cuts + 1))
+                .is_ok()
         {
             // A clean end on both sides: what a router does that has enough.
             let _ = to.write_all(&buffer[..cut.after - carried]);

@@ -1,6 +1,6 @@
 //! `engine check`: reaches both ends and proves what a run needs of them. Leaves nothing behind.
 
-use culvert_flow::{error::Error, tunnel::Tunnel};
+use culvert_flow::error::Error;
 use serde_json::json;
 use tokio::task::LocalSet;
 
@@ -16,7 +16,7 @@ use crate::{
 /// The pipeline is wrong.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     let assembly = assemble(&asked.pipeline.file, places)?;
-    let ends = assembly.ends(MissingFolder::StandIn, &Tunnel::new(assembly.tunnel))?;
+    let ends = assembly.ends(MissingFolder::StandIn)?;
     let (source, sink) =
         LocalSet::new().block_on(&runtime()?, async { (ends.source.check().await, ends.sink.check().await) });
     let later =

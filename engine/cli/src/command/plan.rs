@@ -8,7 +8,7 @@ use culvert_flow::{
 };
 use tokio::task::LocalSet;
 
-use super::run::{job, output, runtime};
+use super::run::{job, only::confine, output, runtime};
 use crate::{
     args::{Places, Plan as Asked},
     assembly::{MissingFolder, assemble},
@@ -19,9 +19,10 @@ use crate::{
 /// The pipeline is wrong.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     let assembly = assemble(&asked.pipeline.pipeline.file, places)?;
-    let output = output(&assembly, asked.pipeline.json, asked.list);
-    let ends = assembly.ends(MissingFolder::StandIn, output.tunnel())?;
-    let job = job(&assembly, &output, Cancel::new(), false);
+    let ends = assembly.ends(MissingFolder::StandIn)?;
+    let selection = confine(&assembly.pipeline.selection, &asked.only)?;
+    let output = output(&assembly, 1, asked.pipeline.json, asked.list);
+    let job = job(&assembly, selection, &output, Cancel::new(), false);
     let (sources, sinks) = (Arc::new(ends.source), Arc::new(ends.sink));
     let plan = LocalSet::new().block_on(&runtime()?, culvert_flow::run::plan(job, sources, sinks, &ThreadPerWorker));
     output.plan(&plan);

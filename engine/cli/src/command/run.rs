@@ -1,20 +1,28 @@
-//! `engine run`: moves what a pipeline selects, and stops cleanly when it's told to.
+//! `engine run`: moves what a pipeline selects, round by round, and stops cleanly when it's told to.
 
-use std::{process, sync::Arc, time::Duration};
+pub(super) mod only;
+mod rounds;
+mod signals;
+
+use std::{
+    process,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use culvert_flow::{
     meter::Meter,
+    rules::Selection,
     run::{Job, State, Summary, ThreadPerWorker},
+    schedule::Round,
     sync::Cancel,
-    tunnel::Tunnel,
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::LocalSet,
-};
+use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
+use tokio::task::LocalSet;
 
+use self::signals::Signals;
 use crate::{
-    args::{Pipeline as Asked, Places},
+    args::{Places, Run as Asked},
     assembly::{Assembly, MissingFolder, assemble, seed},
     exit::{Exit, Failure},
     output::{Output, Run},
@@ -23,13 +31,35 @@ use crate::{
 /// How often progress is drawn: often enough to look alive.
 const TICK: Duration = Duration::from_millis(100);
 
+/// What all rounds have in common.
+struct Runner<'a> {
+    assembly: &'a Assembly,
+    selection: Selection,
+    source: Arc<SourceEndpoint>,
+    sink: Arc<SinkEndpoint>,
+    json: bool,
+}
+
+/// How a round, or what of it fitted into its window, ended.
+struct Ended {
+    summary: Summary,
+    /// It was stopped because its window closed.
+    by_window: bool,
+}
+
 /// # Errors
 /// The pipeline is wrong, or the run couldn't start.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
-    let assembly = assemble(&asked.pipeline.file, places)?;
+    let assembly = assemble(&asked.pipeline.pipeline.file, places)?;
+    let selection = only::confine(&assembly.pipeline.selection, &asked.only)?;
     let runtime = runtime()?;
-    let summary = LocalSet::new().block_on(&runtime, moved(&assembly, asked.json))?;
-    Ok(exit(&summary))
+    LocalSet::new().block_on(&runtime, async {
+        let mut signals = Signals::new()?;
+        let ends = assembly.ends(MissingFolder::Make)?;
+        let (source, sink) = (Arc::new(ends.source), Arc::new(ends.sink));
+        let runner = Runner { assembly: &assembly, selection, source, sink, json: asked.pipeline.json };
+        rounds::rounds(&runner, &mut signals).await
+    })
 }
 
 /// A small runtime for the thread that watches; workers have their own.
@@ -42,61 +72,79 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// A job for this pipeline; its events go to `output`.
-pub(super) fn job(assembly: &Assembly, output: &Arc<Output>, cancel: Cancel, sweep: bool) -> Job {
+pub(super) fn job(assembly: &Assembly, selection: Selection, output: &Arc<Output>, cancel: Cancel, sweep: bool) -> Job {
     let pipeline = &assembly.pipeline;
     let output = Arc::clone(output);
     Job {
-        selection: pipeline.selection.clone(),
+        selection,
         transfer: pipeline.transfer.clone(),
         tunnel: output.tunnel().clone(),
         meter: Arc::clone(output.meter()),
         events: Arc::new(move |event| output.event(&event)),
         cancel,
         sweep,
+        journal: None,
+        round: 1,
+        delete_extra: None,
         seed: seed(),
     }
 }
 
 /// What is shown of a run of this pipeline.
-pub(super) fn output(assembly: &Assembly, json: bool, objects: bool) -> Arc<Output> {
+pub(super) fn output(assembly: &Assembly, round: u32, json: bool, objects: bool) -> Arc<Output> {
     let pipeline = &assembly.pipeline;
-    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), limits: assembly.tunnel };
+    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel };
     let meter = Arc::new(Meter::new(pipeline.transfer.workers.get()));
-    Arc::new(Output::new(run, meter, Tunnel::new(assembly.tunnel), json, objects))
+    Arc::new(Output::new(run, meter, assembly.budget.clone(), json, objects))
 }
 
-async fn moved(assembly: &Assembly, json: bool) -> Result<Summary, Failure> {
-    let cancel = Cancel::new();
-    let output = output(assembly, json, false);
-    let ends = assembly.ends(MissingFolder::Make, output.tunnel())?;
-    let unfinished = assembly.state.join("unfinished");
-    let sweep = unfinished.exists();
-    let marked = |error| Failure::could_not_go_on(format!("the state file {}: {error}", unfinished.display()));
-    std::fs::write(&unfinished, b"").map_err(marked)?;
-    let job = job(assembly, &output, cancel.clone(), sweep);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::could_not_go_on)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::could_not_go_on)?;
-    let mut ticks = tokio::time::interval(TICK);
-    let mut running =
-        std::pin::pin!(culvert_flow::run::run(job, Arc::new(ends.source), Arc::new(ends.sink), &ThreadPerWorker));
-    let summary = loop {
-        tokio::select! {
-            summary = &mut running => break summary,
-            _ = ticks.tick() => output.tick(),
-            _ = interrupt.recv() => stop(&cancel),
-            _ = terminate.recv() => stop(&cancel),
+// === impl Runner ===
+
+impl Runner<'_> {
+    /// One round, until it's done or `until` has come.
+    ///
+    /// # Errors
+    /// It couldn't start.
+    async fn run(&self, round: Round, until: Option<SystemTime>, signals: &mut Signals) -> Result<Ended, Failure> {
+        let Self { assembly, source, sink, .. } = self;
+        let cancel = Cancel::new();
+        let output = output(assembly, round.number, self.json, false);
+        let unfinished = assembly.state.join("unfinished");
+        let sweep = unfinished.exists();
+        let marked = |error| Failure::could_not_go_on(format!("the state file {}: {error}", unfinished.display()));
+        std::fs::write(&unfinished, b"").map_err(marked)?;
+        let job = job(assembly, self.selection.for_round(round.start), &output, cancel.clone(), sweep);
+        let mut ticks = tokio::time::interval(TICK);
+        let running = culvert_flow::run::run(job, Arc::clone(source), Arc::clone(sink), &ThreadPerWorker);
+        let mut running = std::pin::pin!(running);
+        let mut by_window = false;
+        let summary = loop {
+            tokio::select! {
+                summary = &mut running => break summary,
+                _ = ticks.tick() => {
+                    output.tick();
+                    if !cancel.is_cancelled() && until.is_some_and(|until| SystemTime::now() >= until) {
+                        by_window = true;
+                        cancel.cancel();
+                    }
+                }
+                () = signals.next() => {
+                    stop(&cancel, by_window);
+                    by_window = false;
+                }
+            }
+        };
+        if summary.state == State::Finished {
+            std::fs::remove_file(&unfinished).map_err(marked)?;
         }
-    };
-    if summary.state == State::Finished {
-        std::fs::remove_file(&unfinished).map_err(marked)?;
+        output.summary(&summary);
+        Ok(Ended { summary, by_window })
     }
-    output.summary(&summary);
-    Ok(summary)
 }
 
-/// The first signal ends the run in order, the second at once.
-fn stop(cancel: &Cancel) {
-    if cancel.is_cancelled() {
+/// The first signal ends the run in order, the second at once. A closing window is no signal.
+fn stop(cancel: &Cancel, by_window: bool) {
+    if cancel.is_cancelled() && !by_window {
         process::exit(Exit::Interrupted as i32);
     }
     tracing::warn!("stopping; what is in flight is cleaned up");

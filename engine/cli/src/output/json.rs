@@ -9,7 +9,7 @@ use super::Run;
 /// None for what the summary line says.
 pub(super) fn event(run: &Run, event: &Event) -> Option<Value> {
     Some(match event {
-        Event::RunStarted => json!({"event": "started", "run": run.id, "pipeline": run.pipeline}),
+        Event::RunStarted => json!({"event": "started", "run": run.id, "pipeline": run.pipeline, "round": run.round}),
         Event::Swept { removed } => json!({"event": "swept", "removed": removed}),
         Event::ObjectMoved { key, bytes, grade, attempts } => {
             json!({"event": "moved", "key": key.as_str(), "bytes": bytes, "verified": grade.map(grade_word), "attempts": attempts})
@@ -42,6 +42,7 @@ pub(super) fn summary(run: &Run, summary: &Summary) -> Value {
         "event": "summary",
         "run": run.id,
         "pipeline": run.pipeline,
+        "round": run.round,
         "state": state_word(&summary.state),
         "objects": {
             "listed": summary.listed, "moved": summary.moved, "skipped": summary.skipped,
@@ -87,7 +88,7 @@ pub(super) fn state_word(state: &State) -> &'static str {
 
 fn grade_word(grade: Grade) -> &'static str {
     match grade {
-        Grade::Checksum(algorithm) => algorithm.as_str(),
+        Grade::Checksum(algorithm) | Grade::Reread(algorithm) => algorithm.as_str(),
         Grade::Size => "size",
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn event(run: &Run, event: &Event, objects: bool) -> Option<String> {
         Event::Swept { removed: 0 } => None,
         Event::Swept { removed } => Some(format!("removed  {removed} temporary files that an earlier run had left")),
         Event::ObjectFailed { name, error, attempts } => {
-            let (name, operation, message, code) = (printable(name), error.operation, &error.message, &error.code);
+            let (name, operation, message, code) = (one_line(name), error.operation, &error.message, &error.code);
             Some(format!("failed  {name}: {operation}: {message} ({code}), {attempts} attempts"))
         }
         Event::ListingFailed { folder, error } => {
@@ -50,7 +50,7 @@ pub(super) fn progress(meter: &Meter) -> String {
 }
 
 pub(super) fn summary(run: &Run, summary: &Summary) -> String {
-    let Summary { listed, moved, skipped, failed, deleted, bytes_moved, retries, seconds, state } = summary;
+    let Summary { listed, moved, skipped, failed, deleted, bytes_moved, retries, seconds, state, .. } = summary;
     let rate = if *seconds > 0.0 { rate(*bytes_moved, *seconds) } else { String::new() };
     let mut text = format!("run {} {} in {seconds:.1} s\n", run.id, state_word(state));
     text.push_str(&format!("  moved    {moved} objects, {}{rate}\n", HumanBytes(*bytes_moved)));
@@ -86,6 +86,7 @@ fn rate(bytes: u64, seconds: f64) -> String {
     format!(" ({}/s)", HumanBytes((bytes as f64 / seconds) as u64))
 }
 
-fn printable(name: &str) -> String {
+/// A line break in a name must not look like a line of the engine's.
+fn one_line(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }

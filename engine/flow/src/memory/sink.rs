@@ -27,9 +27,12 @@ pub(crate) struct MemorySink {
     /// Open ones, by token.
     pub(crate) uploads: Mutex<BTreeMap<String, BTreeMap<u32, Vec<u8>>>>,
     faults: Faults<SinkFault>,
+    /// Faults and figures of being read.
+    pub(crate) read_back: Arc<super::MemorySource>,
     /// `<operation> <key>`, in the order in which they ended well.
     pub(crate) log: Mutex<Vec<String>>,
     pub(crate) arrivals: Mutex<Vec<(Instant, usize)>>,
+    pub(crate) stats: AtomicUsize,
     pub(crate) opened: AtomicUsize,
     /// Temporary files: calls that have begun and neither ended nor cleaned up.
     pub(crate) left_behind: AtomicUsize,
@@ -49,6 +52,8 @@ pub(crate) enum SinkFault {
     FailEarly(Error),
     /// Stores something else.
     Corrupt,
+    /// Stores something else and doesn't know it.
+    Rot,
     /// Says that it stored something else.
     Misname,
     /// Says that it's done without having waited for the end.
@@ -68,8 +73,10 @@ impl MemorySink {
             objects: Mutex::default(),
             uploads: Mutex::default(),
             faults: Faults::default(),
+            read_back: Arc::new(super::MemorySource::new(words)),
             log: Mutex::default(),
             arrivals: Mutex::default(),
+            stats: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
             left_behind: AtomicUsize::new(0),
             parts_in_flight: AtomicUsize::new(0),
@@ -122,6 +129,14 @@ impl MemorySink {
         Ok(all)
     }
 
+    fn rot(&self, key: &Key, fault: Option<&SinkFault>) {
+        if matches!(fault, Some(SinkFault::Rot))
+            && let Some((_, bytes)) = lock(&self.objects).get_mut(key)
+        {
+            bytes[0] ^= 1;
+        }
+    }
+
     fn store(&self, operation: &str, object: &Object, bytes: Vec<u8>, replace: Replace) -> Result<Object, Error> {
         let mut objects = lock(&self.objects);
         if replace == Replace::Never && objects.contains_key(&object.key) {
@@ -142,6 +157,7 @@ impl MemorySink {
 
 impl OpenSink for Arc<MemorySink> {
     type Sink = Instance;
+    type ReadBack = super::source::Instance;
 
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
@@ -157,6 +173,12 @@ impl OpenSink for Arc<MemorySink> {
             Some(error) => Err(error.clone()),
             None => Ok(Instance(Arc::clone(self))),
         }
+    }
+
+    /// What the sink holds now, as a source; faults of the sink as it's read are those of
+    /// `read_back`.
+    async fn open_read_back(&self) -> Result<Self::ReadBack, Error> {
+        Ok(super::source::Instance::of_sink(self))
     }
 }
 
@@ -174,6 +196,7 @@ impl Sink for Instance {
             }
             sleep(sink.put_time).await;
             let mut stored = sink.store("put", object, bytes, replace)?;
+            sink.rot(&object.key, fault.as_ref());
             if matches!(fault, Some(SinkFault::Misname)) {
                 stored.key = super::key("another");
             }
@@ -231,7 +254,9 @@ impl Sink for Instance {
         if matches!(fault, Some(SinkFault::Corrupt)) {
             bytes[0] ^= 1;
         }
-        self.0.store("commit", object, bytes, replace)
+        let stored = self.0.store("commit", object, bytes, replace)?;
+        self.0.rot(&object.key, fault.as_ref());
+        Ok(stored)
     }
 
     async fn abort(&mut self, upload: &str) -> Result<(), Error> {
@@ -251,6 +276,7 @@ impl Sink for Instance {
     }
 
     async fn stat(&mut self, key: &Key) -> Result<Object, Error> {
+        self.0.stats.fetch_add(1, Ordering::Relaxed);
         self.0.next_fault("stat", key.as_str()).await?;
         let found = lock(&self.0.objects).get(key).map(|(object, _)| object.clone());
         found.ok_or_else(|| error(Code::NOT_FOUND))

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::{Faults, content, error, object};
+use super::{Faults, MemorySink, content, error, object};
 use crate::{
     body::Chunk,
     error::{Code, Error},
@@ -31,6 +31,8 @@ pub(crate) struct MemorySource {
     pub(crate) opened: AtomicUsize,
     /// What every `list` was asked for: folder and `after`.
     pub(crate) lists: Mutex<Vec<(String, Option<String>)>>,
+    /// What was opened, and from where on.
+    pub(crate) reads: Mutex<Vec<(String, u64)>>,
     /// How long each chunk takes.
     pub(crate) chunk_time: Duration,
     /// Instances can't be opened.
@@ -56,7 +58,7 @@ pub(crate) enum SourceFault {
     Flip,
 }
 
-pub(crate) struct Instance(Arc<MemorySource>);
+pub(crate) struct Instance(Arc<MemorySource>, Option<Arc<MemorySink>>);
 
 pub(crate) struct MemoryListing(VecDeque<Result<Entry, Error>>);
 
@@ -78,6 +80,7 @@ impl MemorySource {
             faults: Faults::default(),
             opened: AtomicUsize::new(0),
             lists: Mutex::default(),
+            reads: Mutex::default(),
             chunk_time: Duration::ZERO,
             refuses: None,
         }
@@ -111,6 +114,22 @@ impl MemorySource {
 
     pub(crate) fn fault(&self, operation: &'static str, text: &str, faults: impl IntoIterator<Item = SourceFault>) {
         self.faults.add(operation, text, faults);
+    }
+
+    /// How often an object, or a part of one, was opened since this was asked last.
+    pub(crate) fn take_reads(&self) -> usize {
+        std::mem::take(&mut *lock(&self.reads)).len()
+    }
+
+    /// Another content under the same name.
+    pub(crate) fn change(&self, text: &str, length: usize) {
+        let mut object = object(text, Kind::File, Some(length as u64));
+        object.version = Some(format!("{text}-{length}").into());
+        self.add(object, content(text, length));
+    }
+
+    pub(crate) fn remove(&self, text: &str) {
+        lock(&self.items).remove(&super::key(text));
     }
 
     fn children(&self, folder: &str, after: Option<&Key>) -> VecDeque<Result<Entry, Error>> {
@@ -159,18 +178,36 @@ impl OpenSource for Arc<MemorySource> {
         self.opened.fetch_add(1, Ordering::Relaxed);
         match &self.refuses {
             Some(error) => Err(error.clone()),
-            None => Ok(Instance(Arc::clone(self))),
+            None => Ok(Instance(Arc::clone(self), None)),
         }
     }
 }
 
 // === impl Instance ===
 
+impl Instance {
+    /// Reads what a sink holds, each time as it is then.
+    pub(crate) fn of_sink(sink: &Arc<MemorySink>) -> Self {
+        Self(Arc::clone(&sink.read_back), Some(Arc::clone(sink)))
+    }
+
+    fn look(&self) {
+        if let Some(sink) = &self.1 {
+            let objects = lock(&sink.objects);
+            let items = objects
+                .iter()
+                .map(|(key, (object, bytes))| (key.clone(), (object.clone(), Bytes::from(bytes.clone()))));
+            *lock(&self.0.items) = items.collect();
+        }
+    }
+}
+
 impl Source for Instance {
     type Listing = MemoryListing;
     type Data = MemoryData;
 
     async fn list(&mut self, folder: Option<&Key>, after: Option<&Key>) -> Result<MemoryListing, Error> {
+        self.look();
         let folder = folder.map_or("", Key::as_str);
         lock(&self.0.lists).push((folder.to_owned(), after.map(|after| after.as_str().to_owned())));
         self.0.fail("list", folder)?;
@@ -179,12 +216,15 @@ impl Source for Instance {
     }
 
     async fn stat(&mut self, key: &Key) -> Result<Object, Error> {
+        self.look();
         self.0.fail("stat", key.as_str())?;
         let found = lock(&self.0.items).get(key).map(|(object, _)| object.clone());
         found.ok_or_else(|| error(Code::NOT_FOUND))
     }
 
     async fn read(&mut self, key: &Key, range: Range, _: Option<&str>) -> Result<Reading<MemoryData>, Error> {
+        self.look();
+        lock(&self.0.reads).push((key.as_str().to_owned(), range.offset));
         let fault = self.0.fail("read", key.as_str())?;
         let found = lock(&self.0.items).get(key).cloned();
         let (object, bytes) = found.ok_or_else(|| error(Code::NOT_FOUND))?;

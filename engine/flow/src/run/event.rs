@@ -3,6 +3,7 @@
 use crate::{
     compare::{MoveReason, SkipReason},
     error::Error,
+    meter::Meter,
     object::Key,
     transfer::Grade,
 };
@@ -23,6 +24,14 @@ pub enum Event {
         /// None for directories and symlinks.
         grade: Option<Grade>,
         attempts: u32,
+    },
+    /// The source doesn't have it, so the sink hasn't either any more.
+    ObjectDeleted {
+        key: Key,
+    },
+    /// Deleting was asked for, and something speaks against it.
+    NothingDeleted {
+        reason: &'static str,
     },
     ObjectSkipped {
         key: Key,
@@ -74,6 +83,8 @@ pub struct Summary {
     pub skipped: u64,
     pub failed: u64,
     pub deleted: u64,
+    /// Of those that were moved: verification failed first, and a further attempt was whole.
+    pub repaired: u64,
     /// Of the objects that were moved.
     pub bytes_moved: u64,
     pub retries: u64,
@@ -113,11 +124,31 @@ pub struct Tally {
     pub bytes: u64,
 }
 
+// === impl Summary ===
+
+impl Summary {
+    pub(super) fn of(meter: &Meter, took: std::time::Duration, state: State) -> Self {
+        Self {
+            listed: meter.listed.get(),
+            moved: meter.moved.get(),
+            skipped: meter.skipped.get(),
+            failed: meter.failed.get(),
+            deleted: meter.deleted.get(),
+            repaired: meter.repaired.get(),
+            bytes_moved: meter.bytes_moved.get(),
+            retries: meter.retries.get(),
+            seconds: took.as_secs_f64(),
+            state,
+        }
+    }
+}
+
 // === impl Tally ===
 
 impl Tally {
     pub(super) fn count(&mut self, bytes: u64) {
         self.objects += 1;
-        self.bytes += bytes;
+        // Sizes are what a store says.
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }

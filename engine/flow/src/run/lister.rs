@@ -1,5 +1,5 @@
-//! Fills the queue with what is to be looked at: lists, selects, and reports what can't be moved.
-//! Never asks the sink.
+//! Fills the queue with what is to be looked at: lists, selects, passes over what the journal knows to
+//! be done, and reports what can't be moved. Never asks the sink.
 
 use std::{
     future::{Future, poll_fn},
@@ -8,12 +8,13 @@ use std::{
     task::Poll,
 };
 
-use super::{Context, Event, NextAttempt, content_bytes, queue::Listed};
+use super::{Context, Event, NextAttempt, book::Book, content_bytes, queue::Listed};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
+    journal::Lookup,
     listing::{Folder, Found, Interruption, Walk},
-    object::{Kind, Object},
+    object::{Key, Kind, Object},
     retry::{Jitter, Retry},
     select::refusal,
     source::{OpenSource, Source},
@@ -32,6 +33,8 @@ pub(super) struct Lister<So: OpenSource> {
     /// The first batch is one object, each further one up to twice as many: the first workers
     /// don't wait.
     batch_size: usize,
+    /// Of the journal, if there is one.
+    lookup: Option<Lookup>,
 }
 
 // === impl Lister ===
@@ -39,7 +42,7 @@ pub(super) struct Lister<So: OpenSource> {
 impl<So: OpenSource> Lister<So> {
     pub(super) fn new(context: Arc<Context>, sources: Arc<So>) -> Self {
         let jitter = context.jitter(usize::MAX);
-        Self { context, sources, jitter, batch: Vec::new(), batch_size: 1 }
+        Self { context, sources, jitter, batch: Vec::new(), batch_size: 1, lookup: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -57,11 +60,16 @@ impl<So: OpenSource> Lister<So> {
             let queue = Arc::clone(&self.context.queue);
             Arc::new(move |due| queue.push_due(due))
         });
-        let mut walk: WalkOf<So> = Walk::new(self.context.source.has("ordered-listing"), take_due);
+        let ordered = self.context.source.has("ordered-listing");
+        let Some(after) = self.open_book(ordered) else { return };
+        let mut walk: WalkOf<So> = Walk::new(ordered, after, take_due);
         let mut retry = Retry::new(self.context.policy, 0);
         loop {
             match self.next(&mut walk, &mut source).await {
                 Ok(Some(found)) => {
+                    if !walk.is_flat() {
+                        self.context.note(Book::forget_position);
+                    }
                     self.take(found).await;
                     if retry.attempt() > 1 {
                         retry = Retry::new(self.context.policy, 0);
@@ -77,6 +85,7 @@ impl<So: OpenSource> Lister<So> {
                         }
                     }
                     if !self.try_again(&interruption, &mut retry).await {
+                        self.context.note(Book::forget_position);
                         self.give_up(interruption);
                         walk.abandon();
                         retry = Retry::new(self.context.policy, 0);
@@ -85,6 +94,22 @@ impl<So: OpenSource> Lister<So> {
             }
         }
         self.flush().await;
+    }
+
+    /// Where the listing begins, in the outer option's none case nowhere: the journal can't be read,
+    /// which ends the run.
+    fn open_book(&mut self, ordered: bool) -> Option<Option<Key>> {
+        let Some(book) = &self.context.book else { return Some(None) };
+        match book.lookup() {
+            Ok(lookup) => {
+                self.lookup = Some(lookup);
+                Some(book.begin_listing(ordered))
+            }
+            Err(error) => {
+                self.context.stop_for(error);
+                None
+            }
+        }
     }
 
     /// An instance; none if there can't be one, which ends the run.
@@ -130,6 +155,9 @@ impl<So: OpenSource> Lister<So> {
         if !interruption.resumable {
             return false;
         }
+        if interruption.error.code == Code::CROWDED {
+            self.context.crew.ask_for_room();
+        }
         let failed = retry.attempt();
         let Some(pause) = retry.after(&interruption.error, &mut self.jitter) else { return false };
         self.flush().await;
@@ -157,6 +185,9 @@ impl<So: OpenSource> Lister<So> {
             Found::Object { object, folder } | Found::EmptyFolder { object, folder } => (object, folder),
         };
         self.context.meter.listed.add(1);
+        if let Some(book) = &self.context.book {
+            book.listed(&object.key);
+        }
         match self.obstacle(&object) {
             Some(reason) => self.context.skipped(&object, reason),
             None => self.send(object, folder).await,
@@ -182,7 +213,7 @@ impl<So: OpenSource> Lister<So> {
             folder.keep();
         }
         self.context.meter.bytes_expected.add(content_bytes(&object));
-        self.batch.push(Listed { object, folder, attempts: 0 });
+        self.batch.push(Listed { object, folder, attempts: 0, mismatched: false });
         if self.batch.len() >= self.batch_size {
             self.flush().await;
             self.batch_size = (self.batch_size * 2).min(MAX_BATCH);
@@ -190,7 +221,25 @@ impl<So: OpenSource> Lister<So> {
     }
 
     async fn flush(&mut self) {
+        self.pass_over_done();
         self.context.queue.push(&mut self.batch).await;
+    }
+
+    /// Takes out of the batch what an earlier run has done.
+    fn pass_over_done(&mut self) {
+        let (Some(book), Some(lookup)) = (&self.context.book, &self.lookup) else { return };
+        if self.batch.is_empty() {
+            return;
+        }
+        match book.take_done(lookup, &mut self.batch) {
+            Ok(done) => {
+                for (listed, reason) in done {
+                    self.context.expect_instead(&listed.object, 0);
+                    self.context.tell_skipped(&listed.object, reason);
+                }
+            }
+            Err(error) => self.context.stop_for(error),
+        }
     }
 
     fn unreadable(&self, name: String, error: Error) {

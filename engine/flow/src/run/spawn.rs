@@ -3,7 +3,10 @@
 
 use std::{future::Future, pin::Pin, thread};
 
-use tokio::{sync::oneshot, task::LocalSet};
+use tokio::{
+    sync::oneshot,
+    task::{LocalSet, spawn_local},
+};
 
 /// A future that stays on its thread.
 pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -35,7 +38,13 @@ impl Spawn for ThreadPerWorker {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
                 Ok(runtime) => {
-                    LocalSet::new().block_on(&runtime, async { work().await });
+                    // A task of the set's own: woken by a task beside it, it costs no system call, as
+                    // the future that blocks the thread would.
+                    let worked = LocalSet::new().block_on(&runtime, async { spawn_local(work()).await });
+                    if let Err(error) = worked {
+                        tracing::error!(%error, "a worker panicked");
+                        return;
+                    }
                     // Nobody waits any more where the run was dropped.
                     let _ = done.send(());
                 }

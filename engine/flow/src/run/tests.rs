@@ -1,11 +1,16 @@
 //! Whole runs between a source and a sink in memory, all workers on one thread with a paused clock.
 
+mod crowded;
 mod failing;
 mod folders;
 mod hostile;
+mod journaled;
+mod mirroring;
 mod moving;
 mod parts;
+mod reread;
 mod stopping;
+mod verifying;
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -63,6 +68,9 @@ impl Stage {
             events: Arc::new(move |event| lock(&told).push(event)),
             cancel: Cancel::new(),
             sweep: false,
+            journal: None,
+            round: 1,
+            delete_extra: None,
             seed: 1,
         };
         Self { source: Arc::new(source), sink: Arc::new(sink), job, events }
@@ -103,6 +111,8 @@ impl Stage {
                 Some(format!("unlisted {} {}", folder.as_ref().map_or("", Key::as_str), error.code))
             }
             Event::Swept { removed } => Some(format!("swept {removed}")),
+            Event::ObjectDeleted { key } => Some(format!("deleted {key}")),
+            Event::NothingDeleted { reason } => Some(format!("kept {reason}")),
             Event::RunStarted | Event::Retry { .. } | Event::RunFinished(_) => None,
         };
         let mut told: Vec<_> = lock(&self.events).iter().filter_map(line).collect();

@@ -1,6 +1,7 @@
 //! One worker: takes things from the queue and does them with its own source and sink instance,
 //! again where that may help. Never touches bytes.
 
+mod proof;
 mod uploads;
 
 use std::{sync::Arc, time::Duration};
@@ -9,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Context, Event, NextAttempt, content_bytes,
+    crew::{Manners, is_crowded},
     queue::{Listed, Place, Work},
 };
 use crate::{
@@ -36,7 +38,10 @@ pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
     /// None before the first use and after the instance was lost.
     source: Option<So::Source>,
     sink: Option<Si::Sink>,
+    /// Opened when it's first needed.
+    read_back: Option<Si::ReadBack>,
     jitter: Jitter,
+    manners: Manners,
     number: usize,
     /// When cleaning up after a stop must be over.
     clean_until: Option<Instant>,
@@ -50,6 +55,8 @@ struct Task {
     stale: bool,
     /// It has been compared and is to be moved.
     decided: bool,
+    /// An attempt failed verification.
+    mismatched: bool,
 }
 
 enum Outcome {
@@ -68,7 +75,18 @@ enum Outcome {
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     pub(super) fn new(context: Arc<Context>, sources: Arc<So>, sinks: Arc<Si>, number: usize) -> Self {
         let jitter = context.jitter(number);
-        Self { context, sources, sinks, source: None, sink: None, jitter, number, clean_until: None }
+        Self {
+            context,
+            sources,
+            sinks,
+            source: None,
+            sink: None,
+            read_back: None,
+            jitter,
+            manners: Manners::default(),
+            number,
+            clean_until: None,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -80,10 +98,19 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
         let mut place = Place::new(Arc::clone(&self.context.queue));
         while let Some(work) = place.next().await {
-            match work {
-                Work::Directory(due) => self.directory(due).await,
+            let crowded = match work {
+                Work::Directory(due) => {
+                    self.directory(due).await;
+                    false
+                }
                 Work::Part(upload, part) => self.part(&upload, part).await,
                 Work::Object(listed) => self.object(listed).await,
+            };
+            let crew = &self.context.crew;
+            if crowded || (crew.is_asked() && crew.may_leave()) {
+                (self.source, self.sink, self.read_back) = (None, None, None);
+                let context = Arc::clone(&self.context);
+                self.manners.wait_aside(&context, &mut place, &mut self.jitter).await;
             }
         }
         self.end_uploads().await;
@@ -122,24 +149,39 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         Ok(stop.or(self.instances()).await??)
     }
 
-    async fn object(&mut self, listed: Listed) {
+    /// True where a store had no place for this worker and the object is back in the queue.
+    async fn object(&mut self, listed: Listed) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let mut retry = Retry::new(context.policy, listed.attempts);
         let again = listed.attempts > 0;
-        let mut task = Task { object: listed.object, folder: listed.folder, stale: again, decided: again };
+        let Listed { object, folder, mismatched, .. } = listed;
+        let mut task = Task { object, folder, stale: again, decided: again, mismatched };
         gauge.slot.begin(&task.object.key, content_bytes(&task.object));
-        loop {
+        let crowded = loop {
             let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
-                Ok(outcome) => break self.end(task, outcome, retry.attempt()),
+                Ok(outcome) => {
+                    self.manners.forget();
+                    self.end(task, outcome, retry.attempt());
+                    break false;
+                }
+                Err(failure) if is_crowded(&failure) && context.crew.may_leave() => {
+                    let Task { object, folder, mismatched, .. } = task;
+                    let attempts = retry.attempt() - 1;
+                    context.queue.push_again(Listed { object, folder, attempts, mismatched });
+                    break true;
+                }
                 Err(failure) => failure,
             };
             task.stale = is_stale(&failure.error);
+            task.mismatched |= failure.error.code == Code::CHECKSUM_MISMATCH;
             if let Err(error) = self.again(failure, &mut retry, &task.object.key, None).await {
-                break self.give_up(&task.object, error, retry.attempt());
+                self.give_up(&task.object, error, retry.attempt());
+                break false;
             }
-        }
+        };
         gauge.slot.end();
+        crowded
     }
 
     async fn attempt(&mut self, task: &mut Task, attempt: u32, gauge: Gauge<'_>) -> Result<Outcome, Failure> {
@@ -171,7 +213,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         match transfer::put(source, sink, &task.object, &context.terms, gauge).await {
             // Somebody was faster since the comparison.
             Err(failure) if self.is_no_replacement(&failure) => Ok(Outcome::Skipped(SkipReason::Exists)),
-            moved => moved.map(Outcome::Moved),
+            moved => self.prove(&task.object.key, moved?, gauge).await.map(Outcome::Moved),
         }
     }
 
@@ -193,14 +235,14 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     }
 
     fn end(&self, task: Task, outcome: Outcome, attempts: u32) {
-        let Task { object, folder, .. } = task;
+        let Task { object, folder, mismatched, .. } = task;
         let context = &self.context;
         match outcome {
             Outcome::Moved(moved) => {
                 if let Some(folder) = &folder {
                     folder.touch();
                 }
-                context.moved(&object, &moved, attempts);
+                context.moved(&object, &moved, attempts, mismatched);
             }
             Outcome::Skipped(reason) => {
                 context.expect_instead(&object, 0);
@@ -241,11 +283,22 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     async fn try_directory(&mut self, object: &Object, touched: bool) -> Result<(), Failure> {
         let context = Arc::clone(&self.context);
-        if !touched && matches!(self.compare(object).await?, (Decision::Skip(_), _)) {
-            return Ok(());
+        if !touched {
+            let known = context.book.as_ref().map(|book| context.ask(book.folder_is_done(object))).transpose()?;
+            if known == Some(true) {
+                return Ok(());
+            }
+            if let (Decision::Skip(reason), _) = self.compare(object).await? {
+                if reason == SkipReason::Same {
+                    context.note(|book| book.folder(object));
+                }
+                return Ok(());
+            }
         }
         let (_, sink) = self.live_instances().await?;
-        transfer::put_empty(sink, object, Replace::Always, &context.terms).await.map(|_| ())
+        transfer::put_empty(sink, object, Replace::Always, &context.terms).await?;
+        context.note(|book| book.folder(object));
+        Ok(())
     }
 
     /// Whether a failure may be tried again, after the pause that this takes. The error where it
@@ -270,6 +323,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             self.sink = None;
         }
         if failure.left_corrupt {
+            self.context.note(|book| book.lost(key));
             self.delete(key).await;
         }
         failure.error.with_key(key)

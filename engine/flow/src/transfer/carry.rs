@@ -54,9 +54,10 @@ pub(super) async fn carry<D: Data, T>(
     let pumped = pumped.and_then(|pumped| agrees(&pumped.checksums).map(|()| pumped).map_err(Broken::Source));
     // The patience with a sink that knows how the body ended: none other than the host's own limits
     // where it has everything.
+    let mut delivery = None;
     let patience = match &pumped {
         Ok(pumped) => {
-            body.finish(Ok(pumped.checksums.clone()));
+            delivery = Some(body.finish(Ok(pumped.checksums.clone())));
             None
         }
         Err(Broken::Source(error)) => {
@@ -73,6 +74,11 @@ pub(super) async fn carry<D: Data, T>(
         None => settle(stop, patience, writing).await,
     };
     match (pumped, ended) {
+        // It may have stored as many bytes as there are, but not these.
+        (Ok(_), Some(Ok(_))) if delivery.is_some_and(|delivery| !delivery.is_complete()) => {
+            let message = "the sink says that it's done, but didn't take all bytes";
+            Err(Failure { left_corrupt: true, ..Error::new(Code::PROTOCOL, "put", message).into() })
+        }
         (Ok(pumped), Some(Ok(value))) => Ok((pumped, value)),
         (Ok(_) | Err(Broken::SinkGone), Some(Err(error))) => Err(Failure::sink(error)),
         (Ok(_), None) => Err(Failure::abandoned()),

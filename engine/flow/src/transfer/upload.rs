@@ -30,15 +30,22 @@ pub(crate) struct Upload {
     pub(crate) token: String,
     /// Attempts at the whole object, the one under way included.
     pub(crate) attempt: u32,
+    /// Its number in the journal, if there is one.
+    pub(crate) journaled: Option<i64>,
+    /// An attempt before this one failed verification.
+    pub(crate) mismatched: bool,
     part_size: u64,
-    parts: u32,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// How many parts were handed out.
+    /// The last part that was handed out, or passed over because it's stored.
     claimed: u32,
+    /// Parts that were handed out and came back unwritten.
+    returned: Vec<u32>,
+    /// Parts that must still be handed out.
+    missing: u32,
     in_flight: u32,
     stored: Vec<Option<StoredPart>>,
     failed: Option<Error>,
@@ -75,29 +82,85 @@ impl Upload {
         // `grown` keeps it within MAX_PARTS.
         let parts = u32::try_from(size.div_ceil(part_size)).unwrap_or(MAX_PARTS);
         let stored = (0..parts).map(|_| None).collect();
-        let state = State { claimed: 0, in_flight: 0, stored, failed: None, folder, closed: false };
-        Self { object, token, attempt, part_size, parts, state: Mutex::new(state) }
+        let state = State {
+            claimed: 0,
+            returned: Vec::new(),
+            missing: parts,
+            in_flight: 0,
+            stored,
+            failed: None,
+            folder,
+            closed: false,
+        };
+        let (journaled, mismatched) = (None, false);
+        Self { object, token, attempt, journaled, mismatched, part_size, state: Mutex::new(state) }
     }
 
-    pub(crate) fn parts(&self) -> u32 {
-        self.parts
+    /// The folder that it's in isn't due before it's closed.
+    pub(crate) fn hold(&mut self, folder: Option<Arc<Folder>>) {
+        self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).folder = folder;
+    }
+
+    /// Of these parts nothing needs to be sent again.
+    pub(crate) fn keep(&mut self, stored: Vec<StoredPart>) {
+        let state = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for part in stored {
+            let place = (part.receipt.part as usize).checked_sub(1).and_then(|index| state.stored.get_mut(index));
+            if let Some(place) = place
+                && place.replace(part).is_none()
+            {
+                state.missing -= 1;
+            }
+        }
+    }
+
+    /// Closes an upload all parts of which were stored before.
+    pub(crate) fn close_whole(&self) -> Option<Closing> {
+        self.close(&mut lock(&self.state))
+    }
+
+    pub(crate) fn part_size(&self) -> u64 {
+        self.part_size
+    }
+
+    /// How many parts must still be handed out.
+    pub(crate) fn missing(&self) -> u32 {
+        lock(&self.state).missing
     }
 
     /// The next part to write; none if all were handed out or the upload has failed.
     pub(crate) fn claim(&self) -> Option<Part> {
         let mut state = lock(&self.state);
-        if state.failed.is_some() || state.claimed == self.parts {
+        if state.failed.is_some() || state.missing == 0 {
             return None;
         }
+        if let Some(number) = state.returned.pop() {
+            state.missing -= 1;
+            state.in_flight += 1;
+            return Some(self.part(number));
+        }
         state.claimed += 1;
+        while state.stored.get(state.claimed as usize - 1).is_some_and(Option::is_some) {
+            state.claimed += 1;
+        }
+        state.missing -= 1;
         state.in_flight += 1;
         Some(self.part(state.claimed))
+    }
+
+    /// Puts a part back that was claimed and not written.
+    pub(crate) fn give_back(&self, part: Part) -> Option<Closing> {
+        let mut state = lock(&self.state);
+        state.in_flight -= 1;
+        state.missing += 1;
+        state.returned.push(part.number);
+        self.close(&mut state)
     }
 
     /// Whether [`Upload::claim`] will have another part.
     pub(crate) fn has_more(&self) -> bool {
         let state = lock(&self.state);
-        state.failed.is_none() && state.claimed < self.parts
+        state.failed.is_none() && state.missing > 0
     }
 
     /// Returns a part that was claimed.
@@ -133,7 +196,7 @@ impl Upload {
             state.closed = true;
             return Some(Closing::Abort { error, folder: state.folder.take() });
         }
-        if state.claimed < self.parts {
+        if state.missing > 0 {
             return None;
         }
         state.closed = true;

@@ -1,4 +1,5 @@
-//! How it's proven that the sink has what the source had. Compares figures; reads no byte again.
+//! How it's proven that the sink has what the source had. Compares figures; what is read again is read
+//! by `reread`.
 
 use crate::{
     error::{Code, Error},
@@ -12,6 +13,8 @@ use crate::{
 pub enum Grade {
     /// The sink's own checksum equals the one computed from the source's bytes.
     Checksum(Algorithm),
+    /// The sink was read back, and its bytes add up to the checksum of the source's.
+    Reread(Algorithm),
     /// The number of bytes.
     Size,
 }
@@ -29,19 +32,25 @@ pub(super) fn whole_algorithms(verify: Verify, object: &Object, sink: &Capabilit
     let known = |algorithm: &Algorithm| object.checksums.contains_key(algorithm);
     let reported = |algorithm: &Algorithm| sink.checksums().any(|reported| reported == *algorithm);
     let first = |wanted: &dyn Fn(&Algorithm) -> bool| CHEAPEST_FIRST.into_iter().find(wanted);
-    match first(&|algorithm| known(algorithm) && reported(algorithm)) {
+    let mut algorithms: Vec<_> = match first(&|algorithm| known(algorithm) && reported(algorithm)) {
         Some(both) => vec![both],
         None => first(&reported).into_iter().chain(first(&known)).collect(),
+    };
+    if algorithms.is_empty() && verify == Verify::Reread {
+        algorithms.push(CHEAPEST_FIRST[0]);
     }
+    algorithms
 }
 
 /// What to compute over each part, so that the whole object's follows.
-pub(super) fn part_algorithm(verify: Verify, sink: &Capabilities) -> Option<Algorithm> {
+pub(crate) fn part_algorithm(verify: Verify, sink: &Capabilities) -> Option<Algorithm> {
     let reported = |algorithm: &Algorithm| sink.checksums().any(|reported| reported == *algorithm);
-    CHEAPEST_FIRST
-        .into_iter()
-        .filter(|_| verify == Verify::Checksum)
-        .find(|each| is_combinable(*each) && reported(each))
+    let reported = CHEAPEST_FIRST.into_iter().find(|each| is_combinable(*each) && reported(each));
+    match verify {
+        Verify::Size => None,
+        Verify::Checksum => reported,
+        Verify::Reread => reported.or(Some(CHEAPEST_FIRST[0])),
+    }
 }
 
 /// The checksums of the whole from those of its parts in order, each with its length in bytes.
@@ -110,7 +119,7 @@ pub(super) fn stored(
         return Err(Error::new(Code::CHECKSUM_MISMATCH, "verify", message));
     }
     let mut grade = Grade::Size;
-    if verify == Verify::Checksum {
+    if verify != Verify::Size {
         for (algorithm, ours) in ours {
             match stored.checksums.get(algorithm) {
                 None => {}

@@ -20,7 +20,7 @@ impl Control {
     /// Connects and logs in.
     ///
     /// # Errors
-    /// `connection-failed`, `timeout`, `unauthenticated`, `throttled` where the server has enough
+    /// `connection-failed`, `timeout`, `unauthenticated`, `crowded` where the server has enough
     /// connections, `unsupported` where it can't do what the table asks for.
     pub(crate) async fn connect(config: &Config) -> Result<Self, Error> {
         let endpoint = &config.endpoint;

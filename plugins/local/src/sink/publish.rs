@@ -2,7 +2,7 @@
 //! uploads alike. Removes nothing: who made the file decides what becomes of it after a failure.
 
 use culvert_sdk::{
-    error::{self, filesystem, quote},
+    error::filesystem,
     posix::{self, Changes},
     sink::Replace,
     types::{Checksum, Error, Object},
@@ -10,10 +10,13 @@ use culvert_sdk::{
 };
 
 use super::Sink;
-use crate::{attributes, error::writing};
+use crate::{
+    attributes,
+    error::{misread, renaming, wrong_length},
+};
 
 /// The checksum that the host reads back; `describe` names it too.
-const CHECKSUM: &str = "crc64-nvme";
+pub(super) const CHECKSUM: &str = "crc64-nvme";
 
 /// Other names tried where one is taken. A name of 64 random bits is hardly ever taken once.
 const MAX_NAMES: usize = 4;
@@ -84,16 +87,14 @@ impl Sink {
         }
         let status = posix::status_of(&temporary.file).map_err(|code| filesystem("stat", key, code))?;
         if let Some(size) = size.filter(|size| *size != status.size) {
-            let (key, stored) = (quote(key), status.size);
-            return Err(error::truncated(format!("{key} has {size} bytes, but {stored} were written")));
+            return Err(wrong_length(key, size, status.size));
         }
         let Some(expected) = expected else { return Ok(Vec::new()) };
         let value = posix::checksum(&temporary.file, CHECKSUM.to_owned(), 0, status.size)
             .await
             .map_err(|code| filesystem("read back", key, code))?;
         if value != expected.value {
-            let key = quote(key);
-            return Err(error::checksum_mismatch(format!("{key} was written, but reads back with another {CHECKSUM}")));
+            return Err(misread(key));
         }
         Ok(vec![Checksum { algorithm: CHECKSUM.to_owned(), value }])
     }
@@ -126,10 +127,6 @@ impl Sink {
 
     pub(super) fn rename(&self, path: &str, key: &str, replace: Replace) -> Result<(), Error> {
         let overwrite = replace == Replace::Always;
-        posix::rename_at(&self.root, path, key, overwrite).map_err(|code| match code {
-            // Some file systems say this of a directory in the way.
-            ErrorCode::Exist if overwrite => writing("write", key, ErrorCode::IsDirectory),
-            code => writing("write", key, code),
-        })
+        posix::rename_at(&self.root, path, key, overwrite).map_err(|code| renaming(key, overwrite, code))
     }
 }

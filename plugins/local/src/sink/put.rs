@@ -4,13 +4,17 @@
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, filesystem, quote},
-    posix::{self, Changes},
+    posix::{self, Failure, Step, Writing},
     sink::Replace,
     types::{Checksum, Error, Object},
+    wasi::filesystem::types::ErrorCode,
 };
 
-use super::{Sink, publish::Temporary};
-use crate::{attributes, error::writing};
+use super::{Sink, publish::CHECKSUM};
+use crate::{
+    attributes,
+    error::{misread, renaming, writing, wrong_length},
+};
 
 /// What the engine says after the last byte.
 type Whole = FutureReader<Result<Vec<Checksum>, Error>>;
@@ -23,30 +27,22 @@ impl Sink {
         whole: Whole,
         replace: Replace,
     ) -> Result<Object, Error> {
-        let changes = attributes::changes(&object, self.config.owner)?;
-        let temporary = self.create(&object.key).await.map_err(|code| writing("create", &object.key, code))?;
-        let put = self.fill(&temporary, object, changes, data, whole, replace).await;
-        if put.is_err() {
-            self.discard(&temporary.path).await;
+        let writing = Writing {
+            temporary: self.names.beside(&object.key),
+            path: object.key.clone(),
+            size: object.size,
+            changes: attributes::changes(&object, self.config.owner)?,
+            checksum: Some(CHECKSUM.to_owned()),
+            sync: self.config.fsync,
+            replace: replace == Replace::Always,
+        };
+        let overwrites = writing.replace;
+        match posix::write_file(&self.root, writing, data, whole).await {
+            Ok(written) => {
+                Ok(Object { checksums: written.checksums, ..attributes::object(object.key, &written.status, None) })
+            }
+            Err(failure) => Err(failed(failure, &object, overwrites)),
         }
-        put
-    }
-
-    async fn fill(
-        &self,
-        temporary: &Temporary,
-        object: Object,
-        changes: Changes,
-        data: StreamReader<u8>,
-        whole: Whole,
-        replace: Replace,
-    ) -> Result<Object, Error> {
-        self.hide(temporary, &object.key, &changes)?;
-        let written = temporary.file.write_via_stream(data, 0).await;
-        written.map_err(|code| filesystem("write", &object.key, code))?;
-        let checksums = whole.await?;
-        let stored = self.verify(temporary, &object.key, object.size, &checksums).await?;
-        self.publish(temporary, object.key, changes, replace, stored).await
     }
 
     /// A directory that's there already is taken as it is, whatever `replace` says: it's what was
@@ -101,5 +97,24 @@ impl Sink {
             self.sync_folder(key).await?;
         }
         self.stat(object.key)
+    }
+}
+
+/// A failure of the host's, in this connector's words.
+fn failed(failure: Failure, object: &Object, overwrites: bool) -> Error {
+    let key = &object.key;
+    match failure {
+        Failure::Refused((Step::Create, ErrorCode::Exist)) => {
+            error::io(format!("the temporary name for {} is taken; the next attempt has another", quote(key)))
+        }
+        Failure::Refused((Step::Create, code)) => writing("create", key, code),
+        Failure::Refused((Step::Write, code)) => filesystem("write", key, code),
+        Failure::Refused((Step::Verify, code)) => filesystem("read back", key, code),
+        Failure::Refused((Step::Change, code)) => filesystem("set the attributes of", key, code),
+        Failure::Refused((Step::Sync, code)) => filesystem("sync", key, code),
+        Failure::Refused((Step::Publish, code)) => renaming(key, overwrites, code),
+        Failure::Body(error) => error,
+        Failure::Length(written) => wrong_length(key, object.size.unwrap_or(0), written),
+        Failure::Mismatch => misread(key),
     }
 }

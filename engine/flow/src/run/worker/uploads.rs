@@ -1,5 +1,6 @@
-//! A worker's part in uploads: beginning one, writing parts, and ending it. An upload that isn't
-//! committed is aborted, also where the run is stopped.
+//! A worker's part in uploads: beginning one or going on with one, writing parts, and ending it. An
+//! upload that isn't committed is aborted; where the run is stopped, only if no journal keeps it for the
+//! next one.
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use crate::{
     listing::Folder,
     object::{Kind, Object},
     retry::Retry,
-    run::queue::Listed,
+    rules::ByteSize,
+    run::{crew::is_crowded, queue::Listed},
     sink::{OpenSink, Part, Replace, Sink},
     source::OpenSource,
     transfer::{self, Closing, Failure, Finished, Gauge, Moved, StoredPart, Upload, settle},
@@ -31,18 +33,58 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     /// Begins an upload and leaves its parts to whoever is free.
     pub(super) async fn begin(&mut self, task: &mut Task, attempt: u32) -> Result<Outcome, Failure> {
         let context = Arc::clone(&self.context);
-        let (_, sink) = self.live_instances().await?;
-        let begun = settle(&context.terms.stop, None, sink.begin(&task.object)).await;
-        let token = begun.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
-        let part_size = context.transfer.part_size;
-        let upload = Upload::new(task.object.clone(), token, attempt, part_size, task.folder.take());
-        if let Some(upload) = context.queue.offer(Arc::new(upload)) {
+        let mut upload = match self.resume(task, attempt).await? {
+            Some(upload) => upload,
+            None => {
+                let (_, sink) = self.live_instances().await?;
+                let begun = settle(&context.terms.stop, None, sink.begin(&task.object)).await;
+                let token = begun.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
+                let mut upload = Upload::new(task.object.clone(), token, attempt, context.transfer.part_size, None);
+                if let Some(book) = &context.book {
+                    upload.journaled =
+                        Some(context.ask(book.begun(&upload.object, &upload.token, upload.part_size()))?);
+                }
+                upload
+            }
+        };
+        upload.mismatched = task.mismatched;
+        upload.hold(task.folder.take());
+        if let Some(closing) = upload.close_whole() {
+            let context = Arc::clone(&self.context);
+            self.close(&upload, closing, self.gauge(&context)).await;
+        } else if let Some(upload) = context.queue.offer(Arc::new(upload)) {
             self.end_upload(&upload).await;
         }
         Ok(Outcome::Uploading)
     }
 
-    pub(super) async fn part(&mut self, upload: &Arc<Upload>, part: Part) {
+    /// What an earlier run left of this very object. What it left of another one by that name is
+    /// aborted.
+    async fn resume(&mut self, task: &Task, attempt: u32) -> Result<Option<Upload>, Failure> {
+        let context = Arc::clone(&self.context);
+        let Some(book) = &context.book else { return Ok(None) };
+        let Some(open) = book.take_upload(&task.object.key) else { return Ok(None) };
+        let part_size = ByteSize(open.part_size);
+        let mut upload = Upload::new(task.object.clone(), open.token.clone(), attempt, part_size, None);
+        upload.journaled = Some(open.id);
+        let parts = context.ask(book.resume(&open, &task.object))?.filter(|_| upload.part_size() == open.part_size);
+        // Parts whose checksums weren't asked for then prove nothing now.
+        let wanted = transfer::part_algorithm(context.terms.verify, &context.terms.sink);
+        let proven = |part: &StoredPart| wanted.is_none_or(|wanted| part.checksums.contains_key(&wanted));
+        match parts.filter(|parts| parts.iter().all(proven)) {
+            Some(parts) => {
+                upload.keep(parts);
+                Ok(Some(upload))
+            }
+            None => {
+                self.abort(&upload).await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// True where a store had no place for this worker and the part is back in the queue.
+    pub(super) async fn part(&mut self, upload: &Arc<Upload>, part: Part) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let key = &upload.object.key;
@@ -51,9 +93,18 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let result = loop {
             let failure = match self.try_part(upload, part, gauge).await {
                 Ok(stored) => break Ok(stored),
+                Err(failure) if is_crowded(&failure) && context.crew.may_leave() => {
+                    if let Some(closing) = upload.give_back(part) {
+                        self.close(upload, closing, gauge).await;
+                    } else if let Some(upload) = context.queue.offer(Arc::clone(upload)) {
+                        self.end_upload(&upload).await;
+                    }
+                    gauge.slot.end();
+                    return true;
+                }
                 Err(failure) => failure,
             };
-            if failure.error.code == Code::CHANGED {
+            if [Code::CHANGED, Code::UPLOAD_GONE].contains(&failure.error.code) {
                 // No part of it is worth anything any more.
                 break Err(self.settle_failure(failure, key).await);
             }
@@ -61,10 +112,15 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 break Err(error);
             }
         };
+        if let (Ok(StoredPart { receipt, checksums }), Some(id)) = (&result, upload.journaled) {
+            context.note(|book| book.part(id, receipt, checksums));
+        }
         if let Some(closing) = upload.finish(part, result) {
-            self.close(upload, closing).await;
+            self.close(upload, closing, gauge).await;
         }
         gauge.slot.end();
+        self.manners.forget();
+        false
     }
 
     async fn try_part(&mut self, upload: &Upload, part: Part, gauge: Gauge<'_>) -> Result<StoredPart, Failure> {
@@ -73,23 +129,45 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         transfer::put_part(source, sink, upload, part, &context.terms, gauge).await
     }
 
-    async fn close(&mut self, upload: &Upload, closing: Closing) {
+    async fn close(&mut self, upload: &Upload, closing: Closing, gauge: Gauge<'_>) {
         let (error, folder) = match closing {
             // A commit begun now would take the time that the abort has.
             Closing::Commit(finished) if self.context.is_stopped() => (stopped(), finished.folder),
-            Closing::Commit(finished) => match self.commit(upload, &finished).await {
+            Closing::Commit(finished) => match self.commit_proven(upload, &finished, gauge).await {
                 Ok(moved) => {
                     if let Some(folder) = &finished.folder {
                         folder.touch();
                     }
-                    return self.context.moved(&upload.object, &moved, upload.attempt);
+                    self.context.moved(&upload.object, &moved, upload.attempt, upload.mismatched);
+                    return self.forget(upload);
                 }
                 Err(error) => (error, finished.folder),
             },
             Closing::Abort { error, folder } => (error, folder),
         };
-        self.abort(upload).await;
+        if upload.journaled.is_some() && self.context.is_stopped() {
+            // The next run goes on with it.
+            return;
+        }
+        if error.code == Code::UPLOAD_GONE {
+            self.forget(upload);
+        } else {
+            self.abort(upload).await;
+        }
         self.start_over(upload, error, folder).await;
+    }
+
+    async fn commit_proven(&mut self, upload: &Upload, finished: &Finished, gauge: Gauge<'_>) -> Result<Moved, Error> {
+        let key = &upload.object.key;
+        let moved = self.commit(upload, finished).await?;
+        match self.prove(key, moved, gauge).await {
+            Ok(moved) => Ok(moved),
+            Err(failure) => {
+                // It's visible, so there is no upload any more.
+                self.forget(upload);
+                Err(self.settle_failure(failure, key).await)
+            }
+        }
     }
 
     async fn commit(&mut self, upload: &Upload, finished: &Finished) -> Result<Moved, Error> {
@@ -117,6 +195,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     async fn start_over(&mut self, upload: &Upload, error: Error, folder: Option<Arc<Folder>>) {
         let object = &upload.object;
         let mut retry = Retry::new(self.context.policy, upload.attempt - 1);
+        let corrupt = error.code == Code::CHECKSUM_MISMATCH;
         let gave_up = if starts_over(&error) {
             self.again(error.into(), &mut retry, &object.key, None).await
         } else {
@@ -124,7 +203,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         };
         match gave_up {
             Ok(()) => {
-                self.context.queue.push_again(Listed { object: object.clone(), folder, attempts: upload.attempt })
+                let mismatched = upload.mismatched || corrupt;
+                let attempts = upload.attempt;
+                self.context.queue.push_again(Listed { object: object.clone(), folder, attempts, mismatched });
             }
             Err(error) if self.context.terms.replace == Replace::Never && error.code == Code::ALREADY_EXISTS => {
                 self.context.expect_instead(object, 0);
@@ -143,7 +224,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     async fn end_upload(&mut self, upload: &Upload) {
         if let Some(closing) = upload.fail(stopped()) {
-            self.close(upload, closing).await;
+            let context = Arc::clone(&self.context);
+            self.close(upload, closing, self.gauge(&context)).await;
         }
     }
 
@@ -153,8 +235,11 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let limit = self.cleaning_limit();
         let aborting = async { self.instances().await?.1.abort(&upload.token).await };
         match timeout(limit, aborting).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => self.forget(upload),
             Ok(Err(error)) => {
+                if error.code == Code::NOT_FOUND {
+                    self.forget(upload);
+                }
                 if error.instance_lost {
                     self.sink = None;
                 }
@@ -166,11 +251,18 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             }
         }
     }
+
+    /// The journal needn't know of an upload any more.
+    fn forget(&self, upload: &Upload) {
+        if let Some(id) = upload.journaled {
+            self.context.note(|book| book.ended(id));
+        }
+    }
 }
 
 /// Whether the parts may all have been stored well and still not be the object.
 fn starts_over(error: &Error) -> bool {
-    [Code::CHANGED, Code::CHECKSUM_MISMATCH].contains(&error.code)
+    [Code::CHANGED, Code::CHECKSUM_MISMATCH, Code::UPLOAD_GONE].contains(&error.code)
 }
 
 fn stopped() -> Error {
