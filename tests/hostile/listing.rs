@@ -114,7 +114,7 @@ fn numbers_at_the_ends_of_their_types_break_nothing() {
 fn terminal_escapes_are_not_printed() {
     let (scratch, pipeline) = stage("escapes");
     let pipeline = pipeline.to_str().unwrap();
-    let run = ["run", pipeline, "--log-level", "debug"].as_slice();
+    let run: &[&str] = &["run", pipeline, "--log-level", "debug"];
     for arguments in [run, &["plan", pipeline, "--list", "--log-level", "debug"]] {
         let ended = in_time(scratch.engine(arguments));
         ended.expect_code(2);

@@ -87,6 +87,9 @@ pub(crate) struct Run {
     pub(crate) pipeline: Pipeline,
     #[command(flatten)]
     pub(crate) only: Only,
+    /// Forget what earlier runs did, and start over
+    #[arg(long)]
+    pub(crate) restart: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use culvert_flow::{rules::Limits as TunnelLimits, tunnel::Tunnel};
+use culvert_flow::{journal::Identity, rules::Limits as TunnelLimits, tunnel::Tunnel};
 use culvert_host::{
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
     grants::{FolderGrant, Grants, SocketGrant},
@@ -40,6 +40,8 @@ struct End {
     config: Config,
     folder: Option<PathBuf>,
     server: Option<Server>,
+    /// What tells this store from others, without secrets.
+    identity: String,
 }
 
 /// Length of an owner's mark in hex digits.
@@ -164,7 +166,8 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
             }
         }
     }
-    Ok(Ok(End { connector, config, folder, server }))
+    let identity = table.identity(schema);
+    Ok(Ok(End { connector, config, folder, server, identity }))
 }
 
 /// A run whose sink lies in its source would move what it has just written, for ever.
@@ -215,6 +218,18 @@ impl Assembly {
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
             _stand_in: stand_in,
         })
+    }
+
+    /// For what this pipeline's journal is written. `confined`: to a list of keys, which the next run
+    /// may not have.
+    pub(crate) fn identity(&self, confined: bool) -> Identity {
+        let rules: Vec<_> = self.pipeline.selection.hits().into_iter().map(|hits| hits.rule).collect();
+        let selection = if confined { format!("a list of keys, {:x}", seed()) } else { rules.join("\n") };
+        Identity { source: self.source.identity.clone(), sink: self.sink.identity.clone(), selection }
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.state.join(folders::JOURNAL)
     }
 
     /// The sink's folder, if it has one and that isn't there yet.

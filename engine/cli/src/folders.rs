@@ -11,6 +11,9 @@ use culvert_manifest::{EngineFile, MAX_FILE_BYTES, ProcessEnvironment, parse_eng
 
 use crate::{args::Places, exit::Failure};
 
+/// A pipeline's journal, in its state folder.
+pub(crate) const JOURNAL: &str = "journal.sqlite";
+
 /// The state folder, made if it's missing, and only this user's.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 //! 3 µs in groups, measured by `benches/journal.rs`: so the report of a run is exact, and what a run
 //! hasn't seen is known without a list in memory.
 
+mod codes;
 mod lock;
 mod lookup;
 mod reader;
@@ -53,6 +54,14 @@ const CHANNEL_ENTRIES: usize = 8192;
 
 /// How often whoever waits for the writer looks whether it's still there.
 const ALIVE_CHECK: Duration = Duration::from_millis(200);
+
+/// Who holds a journal, if somebody does; 0 where the holder's process id can't be read.
+///
+/// # Errors
+/// The lock file can't be looked at.
+pub fn held_by(path: &Path) -> Result<Option<u32>, Error> {
+    lock::held_by(path)
+}
 
 /// For what a journal was written: another source or sink would make lies of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -128,11 +128,13 @@ pub struct Transfer {
 }
 
 /// Removing from the sink what the source doesn't have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteExtra {
     /// Most that one run may delete, in percent of the sink's objects that the selection takes: 0 to
     /// 100. Where there is more, it deletes nothing.
     pub max_percent: u8,
+    /// Start of keys that are left alone: reports that the engine wrote there, for instance.
+    pub spare: Option<Arc<str>>,
 }
 
 /// Most parts of an upload: the limit of S3 and OSS.

@@ -33,6 +33,11 @@ pub enum Role {
     Sink,
 }
 
+/// The schema's word for what a property grants.
+const GRANT: &str = "x-grant";
+/// The schema's word for a property that tells one store from another.
+const IDENTITY: &str = "x-identity";
+
 /// An endpoint's table as its connector takes it, secrets in clear: prints nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config(Json);
@@ -69,7 +74,7 @@ impl Endpoint {
         let config = self.json(&self.table, path, schema, Some(schema), &mut problems);
         conformity::check(self, schema, &config, &mut problems);
         let mut empty = Vec::new();
-        walk(&self.table, path, schema, schema, &mut |node, path, is_secret, grant| {
+        walk(&self.table, path, schema, schema, GRANT, &mut |node, path, is_secret, grant| {
             if grant == "folder" && text(node).is_some_and(str::is_empty) {
                 empty.push(self.empty_folder(node, path, is_secret));
             }
@@ -83,16 +88,37 @@ impl Endpoint {
     /// What the table grants to the connector: its properties that the schema marks with `x-grant`.
     pub fn grants(&self, schema: &Json) -> Vec<Grant> {
         let mut grants = Vec::new();
-        walk(&self.table, self.role.as_str(), schema, schema, &mut |node, _, _, grant| match (grant, text(node)) {
-            // An empty path has been refused; without a working directory nothing relative opens.
-            ("folder", Some(path)) => {
-                grants.push(Grant::Folder(std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))));
-            }
-            ("endpoint", Some(url)) => grants.push(Grant::Endpoint(origin(url))),
-            ("socket", Some(url)) => grants.push(Grant::Socket(origin(url))),
+        walk(&self.table, self.role.as_str(), schema, schema, GRANT, &mut |node, _, _, grant| match (
+            grant.as_str(),
+            text(node),
+        ) {
+            (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
+            (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+            (Some("socket"), Some(url)) => grants.push(Grant::Socket(origin(url))),
             _ => {}
         });
         grants
+    }
+
+    /// What tells this store from another, without secrets: the connector, and the properties that
+    /// the schema marks with `x-grant` or `x-identity`, one a line.
+    pub fn identity(&self, schema: &Json) -> String {
+        let mut lines = vec![format!("connector = {}", self.connector)];
+        for keyword in [GRANT, IDENTITY] {
+            walk(&self.table, "", schema, schema, keyword, &mut |node, path, is_secret, mark| {
+                let value = match (text(node), mark.as_str()) {
+                    (Some(path), Some("folder")) => absolute(path).display().to_string(),
+                    (Some(text), _) => text.to_owned(),
+                    (None, _) => return,
+                };
+                if !is_secret && mark != &Json::Bool(false) {
+                    lines.push(format!("{path} = {value}"));
+                }
+            });
+        }
+        lines.sort();
+        lines.dedup();
+        lines.join("\n")
     }
 
     fn json(&self, node: &Node, path: &str, root: &Json, schema: Option<&Json>, problems: &mut Problems) -> Json {
@@ -176,24 +202,36 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Calls `found` with every property that has an `x-grant`, its path, whether it may be secret, and
-/// what is granted. The table has few levels: the tree was limited when it was read.
-fn walk(node: &Node, path: &str, root: &Json, schema: &Json, found: &mut impl FnMut(&Node, &str, bool, &str)) {
-    if let Some(Json::String(grant)) = schema::keyword(root, schema, "x-grant") {
-        found(node, path, schema::may_be_secret(root, schema), grant);
+/// An empty path has been refused; without a working directory nothing relative opens.
+fn absolute(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
+}
+
+/// Calls `found` with every property that the schema marks with this keyword, its path, whether it
+/// may be secret, and the mark. The table has few levels: the tree was limited when it was read.
+fn walk(
+    node: &Node,
+    path: &str,
+    root: &Json,
+    schema: &Json,
+    keyword: &str,
+    found: &mut impl FnMut(&Node, &str, bool, &Json),
+) {
+    if let Some(mark) = schema::keyword(root, schema, keyword) {
+        found(node, path, schema::may_be_secret(root, schema), mark);
     }
     match &node.value {
         Value::Table(entries) => {
             for (name, entry) in entries {
                 if let Some(schema) = schema::property(root, schema, name) {
-                    walk(entry, &join(path, name), root, schema, found);
+                    walk(entry, &join(path, name), root, schema, keyword, found);
                 }
             }
         }
         Value::List(list) => {
             if let Some(schema) = schema::items(root, schema) {
                 for (index, item) in list.iter().enumerate() {
-                    walk(item, &format!("{path}[{index}]"), root, schema, found);
+                    walk(item, &format!("{path}[{index}]"), root, schema, keyword, found);
                 }
             }
         }

@@ -223,6 +223,22 @@ pub(crate) const KEYS: &[Key] = &[
         about: "Longest pause between two attempts.",
     },
     Key {
+        section: TRANSFER,
+        name: "delete_extra",
+        kind: Kind::Boolean,
+        default: Some("false"),
+        example: "true",
+        about: "What the source doesn't have is deleted from the sink after a round without failures.",
+    },
+    Key {
+        section: TRANSFER,
+        name: "max_delete_percent",
+        kind: Kind::Count { min: 0, max: 100, unit: "percent" },
+        default: Some("10"),
+        example: "50",
+        about: "Most of the sink's objects that one round deletes; where there is more to delete, it deletes nothing.",
+    },
+    Key {
         section: SCHEDULE,
         name: "every",
         kind: Kind::Duration { min: SECOND, max: MAX_EVERY_MILLIS },

@@ -3,7 +3,9 @@
 
 use std::{num::NonZero, path::Path, time::Duration};
 
-use culvert_flow::rules::{ByteSize, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify};
+use culvert_flow::rules::{
+    ByteSize, DeleteExtra, Limits, Overwrite, RequestRate, Schedule, Selection, Transfer, Verify,
+};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -32,6 +34,8 @@ pub struct Pipeline {
     pub selection: Selection,
     /// By default: `if-different`, `checksum`, 8 workers, parts of 16 MiB, 5 attempts, 30 s.
     pub transfer: Transfer,
+    /// Nothing is deleted, by default.
+    pub delete_extra: Option<DeleteExtra>,
     /// One round at once, by default.
     pub schedule: Schedule,
     pub report: Report,
@@ -97,15 +101,21 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let schedule = schedule(section(root, SCHEDULE, context), context);
     let report = report(section(root, REPORT, context), context);
     let limits = limits(section(root, LIMITS, context), context);
+    let (transfer, max_percent) = transfer?;
+    let report = report?;
+    // A report isn't extra.
+    let spare = report.to_sink.then(|| report.prefix.as_str().into());
+    let delete_extra = max_percent.map(|max_percent| DeleteExtra { max_percent, spare });
     Some(Pipeline {
         name: name?,
         tunnel: tunnel?,
         source: source?,
         sink: sink?,
         selection,
-        transfer: transfer?,
+        transfer,
+        delete_extra,
         schedule,
-        report: report?,
+        report,
         limits: limits?,
     })
 }
@@ -197,7 +207,8 @@ fn report(mut table: Section, context: &mut Context<'_>) -> Option<Report> {
     Some(Report { to_sink: to_sink?, prefix: prefix? })
 }
 
-fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<Transfer> {
+/// With it, the most that may be deleted, in percent; none: nothing.
+fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, Option<u8>)> {
     // In the order of the words in `keys`.
     let overwrites = [Overwrite::Never, Overwrite::Always, Overwrite::IfNewer, Overwrite::IfDifferent];
     let verifies = [Verify::Checksum, Verify::Reread, Verify::Size];
@@ -207,14 +218,18 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<Transfer> {
     let part_size = table.size("part_size", context);
     let attempts = table.count("attempts", context);
     let max_backoff = table.duration("max_backoff", context);
-    Some(Transfer {
+    let delete_extra = table.boolean("delete_extra", context);
+    let max_percent = table.count("max_delete_percent", context);
+    let max_percent = u8::try_from(max_percent?).ok()?;
+    let transfer = Transfer {
         overwrite: *overwrites.get(overwrite?)?,
         verify: *verifies.get(verify?)?,
         workers: NonZero::new(usize::try_from(workers?).ok()?)?,
         part_size: part_size?,
         attempts: positive(attempts?)?,
         max_backoff: max_backoff?,
-    })
+    };
+    Some((transfer, delete_extra?.then_some(max_percent)))
 }
 
 fn limits(mut table: Section, context: &mut Context<'_>) -> Option<ConnectorLimits> {

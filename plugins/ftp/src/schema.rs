@@ -15,6 +15,7 @@ const SHARED: &str = r#"
       "description": "The folder on the server below which everything lies. A relative path begins where the login does.",
       "type": "string",
       "default": "",
+      "x-identity": true,
       "examples": ["/pub/archive"]
     },
     "user": {
@@ -22,6 +23,7 @@ const SHARED: &str = r#"
       "description": "The name to log in with.",
       "type": "string",
       "minLength": 1,
+      "x-identity": true,
       "default": "anonymous"
     },
     "password": {

@@ -94,6 +94,15 @@ pub(crate) struct SinkConfig {
     pub(crate) owner: bool,
 }
 
+// === impl SinkConfig ===
+
+impl SinkConfig {
+    /// How the sink's folder is read: as it was written, links as links.
+    pub(crate) fn read_back(&self) -> SourceConfig {
+        SourceConfig { path: self.path.clone(), symlinks: Symlinks::Keep }
+    }
+}
+
 /// # Errors
 /// `invalid-config`.
 pub(crate) fn source(json: &str) -> Result<SourceConfig, Error> {

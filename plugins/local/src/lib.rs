@@ -33,8 +33,16 @@ thread_local! {
 
 impl connector::Guest for Local {
     fn describe() -> Description {
-        let capabilities =
-            ["range-read", "parts", "directories", "symlinks", "conditional-put", "modified", "checksum:crc64-nvme"];
+        let capabilities = [
+            "range-read",
+            "read-back",
+            "parts",
+            "directories",
+            "symlinks",
+            "conditional-put",
+            "modified",
+            "checksum:crc64-nvme",
+        ];
         Description {
             name: "local".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -51,16 +59,18 @@ impl connector::Guest for Local {
                 SOURCE.with(|place| place.set(source))
             }
             Role::Sink => {
-                let sink = Sink::new(config::sink(&config)?, granted_folder()?, Names::new(&owner)?);
-                SINK.with(|place| place.set(sink))
+                let config = config::sink(&config)?;
+                let read_back = Source::new(config.read_back(), granted_folder()?);
+                SOURCE.with(|place| place.set(read_back))?;
+                SINK.with(|place| place.set(Sink::new(config, granted_folder()?, Names::new(&owner)?)))
             }
         }
     }
 
     async fn check() -> Result<(), Error> {
-        match SOURCE.with(Configured::get) {
-            Ok(source) => source.check().await,
-            Err(_) => SINK.with(Configured::get)?.check().await,
+        match SINK.with(Configured::get) {
+            Ok(sink) => sink.check().await,
+            Err(_) => SOURCE.with(Configured::get)?.check().await,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     let ends = assembly.ends(MissingFolder::StandIn)?;
     let selection = confine(&assembly.pipeline.selection, &asked.only)?;
     let output = output(&assembly, 1, asked.pipeline.json, asked.list);
-    let job = job(&assembly, selection, &output, Cancel::new(), false);
+    let job = job(&assembly, selection, &output, Cancel::new(), None);
     let (sources, sinks) = (Arc::new(ends.source), Arc::new(ends.sink));
     let plan = LocalSet::new().block_on(&runtime()?, culvert_flow::run::plan(job, sources, sinks, &ThreadPerWorker));
     output.plan(&plan);

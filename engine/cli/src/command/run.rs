@@ -11,6 +11,8 @@ use std::{
 };
 
 use culvert_flow::{
+    error::Code,
+    journal::Journal,
     meter::Meter,
     rules::Selection,
     run::{Job, State, Summary, ThreadPerWorker},
@@ -37,6 +39,9 @@ struct Runner<'a> {
     selection: Selection,
     source: Arc<SourceEndpoint>,
     sink: Arc<SinkEndpoint>,
+    journal: Arc<Journal>,
+    /// Whether the sink is rid of what runs left that nobody remembers.
+    sweep: bool,
     json: bool,
 }
 
@@ -57,8 +62,22 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
         let mut signals = Signals::new()?;
         let ends = assembly.ends(MissingFolder::Make)?;
         let (source, sink) = (Arc::new(ends.source), Arc::new(ends.sink));
-        let runner = Runner { assembly: &assembly, selection, source, sink, json: asked.pipeline.json };
+        let journal = Arc::new(open_journal(&assembly, asked)?);
+        let (sweep, json) = (asked.restart, asked.pipeline.json);
+        let runner = Runner { assembly: &assembly, selection, source, sink, journal, sweep, json };
         rounds::rounds(&runner, &mut signals).await
+    })
+}
+
+fn open_journal(assembly: &Assembly, asked: &Asked) -> Result<Journal, Failure> {
+    let (path, identity) = (assembly.journal(), assembly.identity(asked.only.only.is_some()));
+    let opened = if asked.restart { Journal::restart(&path, &identity) } else { Journal::open(&path, &identity) };
+    opened.map_err(|error| {
+        if error.code == Code::INVALID_CONFIG {
+            Failure::usage(error.message)
+        } else {
+            Failure::could_not_go_on(error.message)
+        }
     })
 }
 
@@ -72,7 +91,13 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// A job for this pipeline; its events go to `output`.
-pub(super) fn job(assembly: &Assembly, selection: Selection, output: &Arc<Output>, cancel: Cancel, sweep: bool) -> Job {
+pub(super) fn job(
+    assembly: &Assembly,
+    selection: Selection,
+    output: &Arc<Output>,
+    cancel: Cancel,
+    journal: Option<Arc<Journal>>,
+) -> Job {
     let pipeline = &assembly.pipeline;
     let output = Arc::clone(output);
     Job {
@@ -82,10 +107,10 @@ pub(super) fn job(assembly: &Assembly, selection: Selection, output: &Arc<Output
         meter: Arc::clone(output.meter()),
         events: Arc::new(move |event| output.event(&event)),
         cancel,
-        sweep,
-        journal: None,
+        sweep: false,
+        delete_extra: journal.as_ref().and(pipeline.delete_extra.clone()),
+        journal,
         round: 1,
-        delete_extra: None,
         seed: seed(),
     }
 }
@@ -106,14 +131,13 @@ impl Runner<'_> {
     /// # Errors
     /// It couldn't start.
     async fn run(&self, round: Round, until: Option<SystemTime>, signals: &mut Signals) -> Result<Ended, Failure> {
-        let Self { assembly, source, sink, .. } = self;
+        let Self { assembly, source, sink, journal, .. } = self;
         let cancel = Cancel::new();
         let output = output(assembly, round.number, self.json, false);
-        let unfinished = assembly.state.join("unfinished");
-        let sweep = unfinished.exists();
-        let marked = |error| Failure::could_not_go_on(format!("the state file {}: {error}", unfinished.display()));
-        std::fs::write(&unfinished, b"").map_err(marked)?;
-        let job = job(assembly, self.selection.for_round(round.start), &output, cancel.clone(), sweep);
+        let selection = self.selection.for_round(round.start);
+        let mut job = job(assembly, selection, &output, cancel.clone(), Some(Arc::clone(journal)));
+        job.sweep = self.sweep && round.number == 1;
+        job.round = round.number;
         let mut ticks = tokio::time::interval(TICK);
         let running = culvert_flow::run::run(job, Arc::clone(source), Arc::clone(sink), &ThreadPerWorker);
         let mut running = std::pin::pin!(running);
@@ -134,9 +158,6 @@ impl Runner<'_> {
                 }
             }
         };
-        if summary.state == State::Finished {
-            std::fs::remove_file(&unfinished).map_err(marked)?;
-        }
         output.summary(&summary);
         Ok(Ended { summary, by_window })
     }

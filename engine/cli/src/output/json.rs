@@ -33,6 +33,8 @@ pub(super) fn event(run: &Run, event: &Event) -> Option<Value> {
             "event": "listing-failed", "folder": folder.as_ref().map(|folder| folder.as_str()),
             "code": error.code.as_str(), "message": error.message,
         }),
+        Event::ObjectDeleted { key } => json!({"event": "deleted", "key": key.as_str()}),
+        Event::NothingDeleted { reason } => json!({"event": "nothing-deleted", "reason": reason}),
         Event::RunFinished(_) => return None,
     })
 }
@@ -46,7 +48,7 @@ pub(super) fn summary(run: &Run, summary: &Summary) -> Value {
         "state": state_word(&summary.state),
         "objects": {
             "listed": summary.listed, "moved": summary.moved, "skipped": summary.skipped,
-            "failed": summary.failed, "deleted": summary.deleted,
+            "failed": summary.failed, "deleted": summary.deleted, "repaired": summary.repaired,
         },
         "bytes": {"moved": summary.bytes_moved},
         "retries": summary.retries,

@@ -29,6 +29,7 @@ pub(super) fn event(run: &Run, event: &Event, objects: bool) -> Option<String> {
             Some(format!("{word:<9}  {size:>12}  {key} ({reason})"))
         }
         Event::ObjectSkipped { key, reason } if objects => Some(format!("{:<9}  {:>12}  {key} ({reason})", "skip", "")),
+        Event::NothingDeleted { reason } => Some(format!("deleted nothing: {reason}")),
         Event::Retry { key, error, attempt, pause, .. } => {
             tracing::info!(key = key.as_ref().map(|key| key.as_str()), %error, attempt, ?pause, "trying again");
             None
@@ -50,12 +51,12 @@ pub(super) fn progress(meter: &Meter) -> String {
 }
 
 pub(super) fn summary(run: &Run, summary: &Summary) -> String {
-    let Summary { listed, moved, skipped, failed, deleted, bytes_moved, retries, seconds, state, .. } = summary;
+    let Summary { listed, moved, skipped, failed, deleted, bytes_moved, repaired, retries, seconds, state } = summary;
     let rate = if *seconds > 0.0 { rate(*bytes_moved, *seconds) } else { String::new() };
     let mut text = format!("run {} {} in {seconds:.1} s\n", run.id, state_word(state));
     text.push_str(&format!("  moved    {moved} objects, {}{rate}\n", HumanBytes(*bytes_moved)));
     text.push_str(&format!("  skipped  {skipped}\n  failed   {failed}\n"));
-    text.push_str(&format!("  listed   {listed}, deleted {deleted}, retries {retries}"));
+    text.push_str(&format!("  listed   {listed}, deleted {deleted}, retries {retries}, repaired {repaired}"));
     if let State::Failed(error) = state {
         text.push_str(&format!("\n  stopped  {error}"));
     }

@@ -4,18 +4,51 @@
 use std::{
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
-    path::{Path, PathBuf},
+    path::Path,
+    thread,
+    time::Duration,
 };
 
 use crate::error::{Code, Error};
 
 /// More than a process id in decimal; what else is in the file isn't ours.
 const MAX_PID_BYTES: u64 = 20;
+/// Whoever only looks who the holder is holds the lock for an instant: another try is past it.
+const TRIES: u32 = 3;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// The right to write a journal; given back when it's dropped.
 #[derive(Debug)]
 pub(super) struct Holder {
     _file: File,
+}
+
+/// The process that holds a journal; 0 if it can't be told.
+pub(super) fn held_by(journal: &Path) -> Result<Option<u32>, Error> {
+    let path = journal.with_extension("lock");
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failure(&path, &error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(process(&mut file).unwrap_or(0))),
+        Err(TryLockError::Error(error)) => Err(failure(&path, &error)),
+    }
+}
+
+fn failure(path: &Path, error: &std::io::Error) -> Error {
+    let message = format!("the journal's lock file {} can't be used: {error}", path.display());
+    Error::new(Code::IO, "journal", message)
+}
+
+/// The process id in a lock file.
+fn process(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.take(MAX_PID_BYTES).read_to_string(&mut text).ok()?;
+    text.parse().ok()
 }
 
 // === impl Holder ===
@@ -24,17 +57,19 @@ impl Holder {
     /// `journal.sqlite` is held by `journal.lock`.
     pub(super) fn take(journal: &Path) -> Result<Self, Error> {
         let path = journal.with_extension("lock");
-        let failed = |error: std::io::Error| {
-            let message = format!("the journal's lock file {} can't be used: {error}", path.display());
-            Error::new(Code::IO, "journal", message)
-        };
+        let failed = |error: std::io::Error| failure(&path, &error);
         // Not truncated: it may be another's, whose name is wanted.
         let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(journal, &path, &mut file)),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        let mut tries = 1;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < TRIES => thread::sleep(BETWEEN_TRIES),
+                Err(TryLockError::WouldBlock) => return Err(held(journal, &path, &mut file)),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            tries += 1;
         }
         let write = |file: &mut File| {
             file.set_len(0)?;
@@ -46,12 +81,8 @@ impl Holder {
     }
 }
 
-fn held(journal: &Path, lock: &PathBuf, file: &mut File) -> Error {
-    let mut text = String::new();
-    let holder = match file.take(MAX_PID_BYTES).read_to_string(&mut text).ok().and_then(|_| text.parse::<u32>().ok()) {
-        Some(process) => format!("process {process}"),
-        None => "another process".to_owned(),
-    };
+fn held(journal: &Path, lock: &Path, file: &mut File) -> Error {
+    let holder = process(file).map_or("another process".to_owned(), |process| format!("process {process}"));
     let message = format!(
         "{holder} holds the journal {} ({}): wait until it's done, or stop it",
         journal.display(),

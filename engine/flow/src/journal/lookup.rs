@@ -105,6 +105,15 @@ impl Lookup {
         read().map_err(|error: rusqlite::Error| schema::failure(&self.path, &error))
     }
 
+    /// How far a flat listing is done.
+    #[cfg(test)]
+    pub(crate) fn position(&self) -> Result<Option<Key>, Error> {
+        let sql = "SELECT after FROM position";
+        let read = self.connection.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
+        let read = read.map_err(|error| schema::failure(&self.path, &error))?;
+        Ok(read.and_then(|after| Key::parse(&after).ok()))
+    }
+
     /// What is known of this one.
     pub(crate) fn get(&self, key: &Key) -> Result<Option<Known>, Error> {
         Ok(self.find(std::iter::once(key))?.pop().flatten())

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    record::{self, Outcome, Record, RunRecord, RunState},
+    codes,
+    record::{Outcome, Record, RunRecord, RunState},
     schema,
 };
 use crate::{error::Error, object::Checksums};
@@ -203,13 +204,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         outcome: Outcome::parse(row.get(1)?).unwrap_or(Outcome::Moved),
         run: row.get(2)?,
         at_sink: settled == 1 || settled == 2,
-        kind: record::kind(row.get(4)?),
+        kind: codes::kind(row.get(4)?),
         size: row.get::<_, Option<i64>>(5)?.map(number),
-        modified: row.get::<_, Option<i64>>(6)?.and_then(record::from_nanos),
+        modified: row.get::<_, Option<i64>>(6)?.and_then(codes::from_nanos),
         version: row.get(7)?,
-        checksums: row.get::<_, Option<Vec<u8>>>(8)?.map_or_else(Checksums::new, |packed| record::unpack(&packed)),
-        grade: row.get::<_, Option<i64>>(9)?.and_then(record::grade),
-        moved: row.get::<_, Option<i64>>(10)?.and_then(record::from_millis),
+        checksums: row.get::<_, Option<Vec<u8>>>(8)?.map_or_else(Checksums::new, |packed| codes::unpack(&packed)),
+        grade: row.get::<_, Option<i64>>(9)?.and_then(codes::grade),
+        moved: row.get::<_, Option<i64>>(10)?.and_then(codes::from_millis),
         attempts: row.get(11)?,
         code: row.get(12)?,
         message: row.get(13)?,
@@ -217,7 +218,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
-    let time = |millis: i64| record::from_millis(millis).unwrap_or(std::time::UNIX_EPOCH);
+    let time = |millis: i64| codes::from_millis(millis).unwrap_or(std::time::UNIX_EPOCH);
     let figure = |column: usize| row.get::<_, i64>(column).map(number);
     Ok(RunRecord {
         id: row.get(0)?,

@@ -1,14 +1,11 @@
-//! What goes into a journal and comes out of it, and the small numbers it's written as. A number never
-//! changes its meaning: files outlive engines.
+//! What goes into a journal and comes out of it. Numbers of reasons, outcomes and states are those of
+//! the file: none ever changes its meaning.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use crossbeam_channel::Sender;
 
-use super::{Started, lookup::Settled};
+use super::{Started, codes::nanos, lookup::Settled};
 use crate::{
     compare::SkipReason,
     error::Error,
@@ -23,8 +20,6 @@ use crate::{
 const MAX_MESSAGE_BYTES: usize = 1024;
 /// Longest name, in bytes: that of the longest key.
 const MAX_NAME_BYTES: usize = crate::object::MAX_KEY_BYTES;
-
-const NANOS: i64 = 1_000_000_000;
 
 /// What is told to the writer.
 #[derive(Debug)]
@@ -248,30 +243,6 @@ impl Record {
     }
 }
 
-// === times ===
-
-/// None outside of what 64 bits hold: years 1677 to 2262.
-fn nanos(time: SystemTime) -> Option<i64> {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).ok(),
-        Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|nanos| -nanos),
-    }
-}
-
-pub(super) fn from_nanos(nanos: i64) -> Option<SystemTime> {
-    let length = Duration::new(nanos.unsigned_abs() / NANOS.unsigned_abs(), 0)
-        + Duration::from_nanos(nanos.unsigned_abs() % NANOS.unsigned_abs());
-    if nanos < 0 { UNIX_EPOCH.checked_sub(length) } else { UNIX_EPOCH.checked_add(length) }
-}
-
-pub(super) fn millis(time: SystemTime) -> i64 {
-    nanos(time).map_or(0, |nanos| nanos.div_euclid(1_000_000))
-}
-
-pub(super) fn from_millis(millis: i64) -> Option<SystemTime> {
-    from_nanos(millis.checked_mul(1_000_000)?)
-}
-
 // === impl Skip ===
 
 /// Numbers of reasons with their words.
@@ -368,74 +339,6 @@ impl RunState {
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
         }
-    }
-}
-
-// === numbers of kinds, algorithms and grades ===
-
-pub(super) fn kind(number: i64) -> Kind {
-    match number {
-        0 => Kind::File,
-        1 => Kind::Directory,
-        2 => Kind::Symlink,
-        _ => Kind::Other("other".to_owned()),
-    }
-}
-
-fn algorithm_number(algorithm: Algorithm) -> u8 {
-    match algorithm {
-        Algorithm::Crc32c => 1,
-        Algorithm::Crc64Nvme => 2,
-        Algorithm::Crc64Xz => 3,
-        Algorithm::Md5 => 4,
-        Algorithm::Sha256 => 5,
-    }
-}
-
-fn algorithm(number: u8) -> Option<Algorithm> {
-    Algorithm::ALL.into_iter().find(|algorithm| algorithm_number(*algorithm) == number)
-}
-
-/// Each algorithm's number and digest in a row; none for none.
-pub(super) fn pack(checksums: &Checksums) -> Option<Vec<u8>> {
-    let mut packed = Vec::new();
-    for (algorithm, digest) in checksums {
-        if digest.len() == algorithm.digest_bytes() {
-            packed.push(algorithm_number(*algorithm));
-            packed.extend_from_slice(digest);
-        }
-    }
-    (!packed.is_empty()).then_some(packed)
-}
-
-/// What can be made out of it.
-pub(super) fn unpack(mut packed: &[u8]) -> Checksums {
-    let mut checksums = Checksums::new();
-    while let Some((number, rest)) = packed.split_first() {
-        let Some(algorithm) = algorithm(*number) else { break };
-        let Some((digest, rest)) = rest.split_at_checked(algorithm.digest_bytes()) else { break };
-        checksums.insert(algorithm, digest.to_vec());
-        packed = rest;
-    }
-    checksums
-}
-
-/// 1 for a size, 16 and the algorithm for a checksum, 32 and the algorithm for a reading back.
-pub(super) fn grade_number(grade: Grade) -> i64 {
-    match grade {
-        Grade::Size => 1,
-        Grade::Checksum(algorithm) => 16 + i64::from(algorithm_number(algorithm)),
-        Grade::Reread(algorithm) => 32 + i64::from(algorithm_number(algorithm)),
-    }
-}
-
-pub(super) fn grade(number: i64) -> Option<Grade> {
-    let of = |first: i64| u8::try_from(number - first).ok().and_then(algorithm);
-    match number {
-        1 => Some(Grade::Size),
-        17..=31 => of(16).map(Grade::Checksum),
-        33..=47 => of(32).map(Grade::Reread),
-        _ => None,
     }
 }
 

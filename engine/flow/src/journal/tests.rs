@@ -1,5 +1,7 @@
 //! The journal by itself: what comes back, what's refused, and what a crash leaves.
 
+mod killed;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use tempfile::TempDir;
@@ -246,7 +248,9 @@ fn a_journal_has_one_holder() {
     assert_eq!(error.code, Code::IN_USE);
     assert!(error.message.contains(&format!("process {}", std::process::id())), "{error}");
     assert!(Reader::open(&place.path()).is_ok(), "reading is for everybody");
+    assert_eq!(held_by(&place.path()), Ok(Some(std::process::id())));
     drop(journal);
+    assert_eq!(held_by(&place.path()), Ok(None));
     place.open();
 }
 
@@ -317,6 +321,46 @@ fn damage_is_an_error_and_no_panic() {
         }
     };
     assert_eq!(error.code, Code::CORRUPT, "{error}");
+}
+
+#[test]
+fn marks_of_unchanged_objects_are_written_at_the_latest_when_it_closes() {
+    let place = Place::new();
+    let journal = place.open();
+    begin(&journal);
+    journal.record(moved("a")).expect("recorded");
+    journal.end(&summary(State::Finished)).expect("written");
+    let run = begin(&journal).run;
+    let entry = Entry::Unchanged { keys: vec![key("a")], reason: (&SkipReason::Done).into() };
+    journal.record(entry).expect("recorded");
+    drop(journal);
+    assert_eq!(names(&place.open(), Wanted::Skipped(run)), ["a"]);
+}
+
+#[test]
+fn a_position_is_never_ahead_of_the_marks_before_it() {
+    let place = Place::new();
+    let journal = place.open();
+    begin(&journal);
+    journal.record(moved("a")).expect("recorded");
+    journal.end(&summary(State::Finished)).expect("written");
+    let run = begin(&journal).run;
+    let entry = Entry::Unchanged { keys: vec![key("a")], reason: (&SkipReason::Done).into() };
+    journal.record(entry).expect("recorded");
+    journal.record(Entry::Position(Some(key("a")))).expect("recorded");
+    // Killed in the first group after the one that wrote the position.
+    let written = || {
+        let reader = journal.reader().expect("it reads");
+        let after = journal.look(|lookup| lookup.position()).expect("read");
+        after.map(|after| (after, reader.record("a").expect("read").expect("there").run))
+    };
+    let (after, seen) = loop {
+        if let Some(written) = written() {
+            break written;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!((after, seen), (key("a"), run));
 }
 
 #[test]

@@ -5,11 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Row, params};
 
-use super::{
-    lookup::Lookup,
-    record::{self, Item},
-    schema,
-};
+use super::{codes, lookup::Lookup, record::Item, schema};
 use crate::{
     error::Error,
     object::{Checksums, Key},
@@ -70,7 +66,7 @@ impl Lookup {
             let sql = "SELECT number, token, checksums FROM parts WHERE upload = ?1 ORDER BY number";
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([upload], |row| {
-                let checksums = row.get::<_, Option<Vec<u8>>>(2)?.map(|packed| record::unpack(&packed));
+                let checksums = row.get::<_, Option<Vec<u8>>>(2)?.map(|packed| codes::unpack(&packed));
                 Ok((Receipt { part: row.get(0)?, token: row.get(1)? }, checksums.unwrap_or_default()))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

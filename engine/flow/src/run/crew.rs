@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Context,
+    context::Context,
     queue::{Place, Queue},
 };
 use crate::{error::Code, retry::Jitter, transfer::Failure};

@@ -1,5 +1,5 @@
 //! Fills the queue with what is to be looked at: lists, selects, passes over what the journal knows to
-//! be done, and reports what can't be moved. Never asks the sink.
+//! be done, and reports what can't be moved. Never asks the sink for an object; it may list it.
 
 use std::{
     future::{Future, poll_fn},
@@ -8,7 +8,7 @@ use std::{
     task::Poll,
 };
 
-use super::{Context, Event, NextAttempt, book::Book, content_bytes, queue::Listed};
+use super::{Context, Event, NextAttempt, book::Book, content_bytes, queue::Listed, view::View};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
@@ -16,7 +16,9 @@ use crate::{
     listing::{Folder, Found, Interruption, Walk},
     object::{Key, Kind, Object},
     retry::{Jitter, Retry},
+    rules::Overwrite,
     select::refusal,
+    sink::OpenSink,
     source::{OpenSource, Source},
 };
 
@@ -25,9 +27,11 @@ const MAX_BATCH: usize = 64;
 
 type WalkOf<So> = Walk<<<So as OpenSource>::Source as Source>::Listing>;
 
-pub(super) struct Lister<So: OpenSource> {
+pub(super) struct Lister<So: OpenSource, Si: OpenSink> {
     context: Arc<Context>,
     sources: Arc<So>,
+    sinks: Arc<Si>,
+    view: View<Si>,
     jitter: Jitter,
     batch: Vec<Listed>,
     /// The first batch is one object, each further one up to twice as many: the first workers
@@ -39,10 +43,11 @@ pub(super) struct Lister<So: OpenSource> {
 
 // === impl Lister ===
 
-impl<So: OpenSource> Lister<So> {
-    pub(super) fn new(context: Arc<Context>, sources: Arc<So>) -> Self {
+impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
+    pub(super) fn new(context: Arc<Context>, sources: Arc<So>, sinks: Arc<Si>) -> Self {
         let jitter = context.jitter(usize::MAX);
-        Self { context, sources, jitter, batch: Vec::new(), batch_size: 1, lookup: None }
+        let view = View::new(&*sinks);
+        Self { context, sources, sinks, view, jitter, batch: Vec::new(), batch_size: 1, lookup: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -213,7 +218,7 @@ impl<So: OpenSource> Lister<So> {
             folder.keep();
         }
         self.context.meter.bytes_expected.add(content_bytes(&object));
-        self.batch.push(Listed { object, folder, attempts: 0, mismatched: false });
+        self.batch.push(Listed { object, folder, attempts: 0, absent: false, mismatched: false });
         if self.batch.len() >= self.batch_size {
             self.flush().await;
             self.batch_size = (self.batch_size * 2).min(MAX_BATCH);
@@ -222,6 +227,10 @@ impl<So: OpenSource> Lister<So> {
 
     async fn flush(&mut self) {
         self.pass_over_done();
+        // Where everything is overwritten, nobody asks what is there.
+        if self.context.transfer.overwrite != Overwrite::Always || self.context.tallies.is_some() {
+            self.view.mark(&self.sinks, &mut self.batch).await;
+        }
         self.context.queue.push(&mut self.batch).await;
     }
 

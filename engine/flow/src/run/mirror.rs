@@ -15,6 +15,7 @@ use crate::{
     listing::{Due, Folder, Found, Walk},
     object::{Kind, Object},
     retry::{Jitter, Retry},
+    rules::DeleteExtra,
     select::refusal,
     sink::{OpenSink, Sink},
     source::Source,
@@ -34,6 +35,8 @@ struct Mirror<'a, Si: OpenSink> {
     lookup: Lookup,
     sink: Option<Si::Sink>,
     jitter: Jitter,
+    /// Start of keys that are left alone.
+    spare: Option<&'a str>,
     /// False: only counts.
     deletes: bool,
     batch: Vec<(Object, Option<Arc<Folder>>)>,
@@ -43,7 +46,7 @@ struct Mirror<'a, Si: OpenSink> {
 }
 
 /// Deletes what's extra. An error says why nothing (more) was deleted.
-pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, max_percent: u8) -> Result<(), Error> {
+pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, asked: &DeleteExtra) -> Result<(), Error> {
     let Some(book) = &context.book else { return Ok(()) };
     let reason = if context.meter.failed.get() > 0 {
         Some("some objects failed, so what the source has isn't known well enough")
@@ -57,26 +60,33 @@ pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, max_perc
         return Ok(());
     }
     book.flush()?;
-    let counted = Mirror::new(context, book, sinks, false)?.run().await?;
+    let counted = Mirror::new(context, book, sinks, asked, false)?.run().await?;
     if counted.extra == 0 {
         return Ok(());
     }
+    let max_percent = asked.max_percent;
     if counted.extra.saturating_mul(100) > u64::from(max_percent).saturating_mul(counted.total) {
         let Mirror { extra, total, .. } = counted;
         let message = format!(
             "{extra} of the sink's {total} objects aren't at the source, and a run may delete {max_percent} % of them: \
-             see whether the source is whole, or raise max_delete; nothing was deleted"
+             see whether the source is whole, or raise max_delete_percent; nothing was deleted"
         );
         return Err(Error::new(Code::LIMIT, "delete", message));
     }
-    Mirror::new(context, book, sinks, true)?.run().await?;
+    Mirror::new(context, book, sinks, asked, true)?.run().await?;
     Ok(())
 }
 
 // === impl Mirror ===
 
 impl<'a, Si: OpenSink> Mirror<'a, Si> {
-    fn new(context: &'a Context, book: &'a Book, sinks: &'a Si, deletes: bool) -> Result<Self, Error> {
+    fn new(
+        context: &'a Context,
+        book: &'a Book,
+        sinks: &'a Si,
+        asked: &'a DeleteExtra,
+        deletes: bool,
+    ) -> Result<Self, Error> {
         Ok(Self {
             context,
             book,
@@ -84,6 +94,7 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
             lookup: book.lookup()?,
             sink: None,
             jitter: context.jitter(usize::MAX - 1),
+            spare: asked.spare.as_deref(),
             deletes,
             batch: Vec::new(),
             due: Arc::default(),
@@ -132,7 +143,7 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
         if let Some(folder) = &folder {
             folder.keep();
         }
-        if matches!(object.kind, Kind::Other(_)) || refusal(&object, &self.context.selection).is_some() {
+        if matches!(object.kind, Kind::Other(_)) || self.is_foreign(&object) {
             // What isn't selected is nobody's concern, and holds its folder.
             folder.iter().for_each(|folder| folder.touch());
             return Ok(());
@@ -162,7 +173,7 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
         }
         loop {
             let Some(Due { object, parent, touched }) = lock(&self.due).pop() else { return Ok(()) };
-            let emptied = self.deletes && !touched && refusal(&object, &self.context.selection).is_none();
+            let emptied = self.deletes && !touched && !self.is_foreign(&object);
             let gone = emptied && !self.is_seen(&object)? && self.delete(&object).await;
             if let Some(parent) = &parent
                 && !gone
@@ -170,6 +181,12 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
                 parent.touch();
             }
         }
+    }
+
+    /// Whether it's none of the pipeline's business.
+    fn is_foreign(&self, object: &Object) -> bool {
+        self.spare.is_some_and(|spare| object.key.as_str().starts_with(spare))
+            || refusal(object, &self.context.selection).is_some()
     }
 
     fn is_seen(&self, folder: &Object) -> Result<bool, Error> {

@@ -59,6 +59,8 @@ pub(crate) struct Listed {
     pub(crate) folder: Option<Arc<Folder>>,
     /// Attempts that were made before it came back to the queue.
     pub(crate) attempts: u32,
+    /// The sink was found not to have it.
+    pub(crate) absent: bool,
     /// One of them failed verification.
     pub(crate) mismatched: bool,
 }
@@ -304,7 +306,7 @@ mod tests {
             checksums: Checksums::new(),
             attributes: Default::default(),
         };
-        Listed { object, folder: None, attempts: 0, mismatched: false }
+        Listed { object, folder: None, attempts: 0, absent: false, mismatched: false }
     }
 
     /// On two threads: whoever has heard the word gets nothing from the queue any more. With the

@@ -11,9 +11,11 @@ mod parts;
 mod reread;
 mod stopping;
 mod verifying;
+mod viewing;
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -22,7 +24,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::*;
 use crate::{
     memory::{MemorySink, MemorySource},
-    rules::{ByteSize, Limits, Verify},
+    object::{Key, Kind},
+    rules::{ByteSize, Limits, Overwrite, Verify},
 };
 
 /// What a local folder can do.

@@ -53,6 +53,8 @@ struct Task {
     folder: Option<Arc<Folder>>,
     /// The object must be looked up again before it's read again.
     stale: bool,
+    /// The sink doesn't have it, and needn't be asked.
+    absent: bool,
     /// It has been compared and is to be moved.
     decided: bool,
     /// An attempt failed verification.
@@ -155,8 +157,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let gauge = self.gauge(&context);
         let mut retry = Retry::new(context.policy, listed.attempts);
         let again = listed.attempts > 0;
-        let Listed { object, folder, mismatched, .. } = listed;
-        let mut task = Task { object, folder, stale: again, decided: again, mismatched };
+        let Listed { object, folder, absent, mismatched, .. } = listed;
+        let mut task = Task { object, folder, stale: again, absent, decided: again, mismatched };
         gauge.slot.begin(&task.object.key, content_bytes(&task.object));
         let crowded = loop {
             let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
@@ -166,9 +168,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                     break false;
                 }
                 Err(failure) if is_crowded(&failure) && context.crew.may_leave() => {
-                    let Task { object, folder, mismatched, .. } = task;
+                    let Task { object, folder, absent, mismatched, .. } = task;
                     let attempts = retry.attempt() - 1;
-                    context.queue.push_again(Listed { object, folder, attempts, mismatched });
+                    context.queue.push_again(Listed { object, folder, attempts, absent, mismatched });
                     break true;
                 }
                 Err(failure) => failure,
@@ -198,7 +200,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             return Ok(Outcome::Skipped(SkipReason::UnknownKind(kind.clone())));
         }
         if !task.decided {
-            match self.compare(&task.object).await? {
+            match self.compare(&task.object, task.absent).await? {
                 (Decision::Skip(reason), _) => return Ok(Outcome::Skipped(reason)),
                 (Decision::Move(reason), overwrites) if context.tallies.is_some() => {
                     return Ok(Outcome::Planned { reason, overwrites });
@@ -219,11 +221,14 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     /// What's to be done with an object, and whether the sink has one. Asks the sink unless the
     /// answer changes nothing.
-    async fn compare(&mut self, object: &Object) -> Result<(Decision, bool), Failure> {
+    async fn compare(&mut self, object: &Object, absent: bool) -> Result<(Decision, bool), Failure> {
         let context = Arc::clone(&self.context);
         let overwrite = context.transfer.overwrite;
         if overwrite == Overwrite::Always && context.tallies.is_none() {
             return Ok((Decision::Move(MoveReason::Always), true));
+        }
+        if absent {
+            return Ok((Decision::Move(MoveReason::Missing), false));
         }
         let (_, sink) = self.live_instances().await?;
         let there = match context.terms.stop.or(sink.stat(&object.key)).await? {
@@ -288,7 +293,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             if known == Some(true) {
                 return Ok(());
             }
-            if let (Decision::Skip(reason), _) = self.compare(object).await? {
+            if let (Decision::Skip(reason), _) = self.compare(object, false).await? {
                 if reason == SkipReason::Same {
                     context.note(|book| book.folder(object));
                 }

@@ -101,16 +101,16 @@ impl Sink {
         drop(data);
         let key = &object.key;
         let made = self.session.run(async |control, root| {
-            if !is_folder(control, root, key).await? {
-                make_folders(control, root, key).await?;
-                if !is_folder(control, root, key).await? {
+            let path = root.path(key)?;
+            if !enters(control, &path).await? {
+                make_folders(control, &path).await?;
+                if !enters(control, &path).await? {
                     let key = quote(key);
                     return Err(error::already_exists(format!(
                         "the folder {key} can't be made: something is in its way"
                     )));
                 }
             }
-            let path = root.path(key)?;
             let set = match set_time(control, &object) {
                 Some((SetTime::Mfmt, time)) => {
                     control.ask(Command::with("MFMT", &timed(&time, &path))?).await?.is_done()
@@ -151,8 +151,8 @@ async fn begin_file(control: &mut Control, root: &Root, key: &str, temporary: &s
         match control.begin_data(socket, &[Command::with("STOR", &path)?]).await? {
             Ok(data) => return Ok(data),
             // The codes for a missing folder are those for a missing right.
-            Err(reply) if attempt == 0 && matches!(reply.code, 550 | 553 | 450 | 451) && !folder(key).is_empty() => {
-                make_folders(control, root, folder(key)).await?;
+            Err(reply) if attempt == 0 && matches!(reply.code, 550 | 553 | 450 | 451) => {
+                make_folders(control, &root.path(folder(key))?).await?;
                 refusal = Some(reply);
             }
             Err(reply) => return Err(refused("write", key, &reply)),
@@ -161,28 +161,29 @@ async fn begin_file(control: &mut Control, root: &Root, key: &str, temporary: &s
     Err(refusal.map_or_else(|| lost(key), |reply| refused("write", key, &reply)))
 }
 
-/// Makes a folder and those above it. A server that refuses has it already, or what comes next says
-/// so.
-async fn make_folders(control: &mut Control, root: &Root, key: &str) -> Result<(), Error> {
-    let mut made = Vec::new();
-    // From the deepest up to the first that can be made, then down again.
-    let mut next = key;
-    while !next.is_empty() {
-        let reply = control.ask(Command::with("MKD", &root.path(next)?)?).await?;
-        if reply.is_done() || is_folder(control, root, next).await? {
+/// Makes a folder and those above it, that of the table among them. A server that refuses has it
+/// already, or what comes next says so.
+async fn make_folders(control: &mut Control, path: &[u8]) -> Result<(), Error> {
+    let mut missing = Vec::new();
+    // From the deepest up to the first that can be made or is there, then down again.
+    let mut next = path;
+    while next.len() > 1 {
+        let made = control.ask(Command::with("MKD", next)?).await?.is_done();
+        if made || enters(control, next).await? {
             break;
         }
-        made.push(next);
-        next = folder(next);
+        missing.push(next);
+        let slash = next.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        next = &next[..slash];
     }
-    for folder in made.into_iter().rev() {
-        control.ask(Command::with("MKD", &root.path(folder)?)?).await?;
+    for folder in missing.into_iter().rev() {
+        control.ask(Command::with("MKD", folder)?).await?;
     }
     Ok(())
 }
 
-async fn is_folder(control: &mut Control, root: &Root, key: &str) -> Result<bool, Error> {
-    Ok(control.ask(Command::with("CWD", &root.path(key)?)?).await?.is_done())
+async fn enters(control: &mut Control, path: &[u8]) -> Result<bool, Error> {
+    Ok(control.ask(Command::with("CWD", path)?).await?.is_done())
 }
 
 /// Sets the time of a file that the server has, and asks how large it is. Returns size and time as

@@ -8,6 +8,7 @@ use super::{Group, Writer};
 use crate::{
     error::Error,
     journal::{
+        codes,
         lookup::Settled,
         record::{self, Entry, Item, Outcome, Proof, Skip},
     },
@@ -45,15 +46,20 @@ impl Writer {
         group.objects += 1;
         match entry {
             Entry::Begin { round, meter, now, reply } => {
+                // They are of the run before.
+                self.write_marks()?;
                 let started = self.begin(round, meter, now)?;
                 group.started = Some((started, reply));
             }
-            Entry::End { summary, now } => self.end(&summary, now)?,
+            Entry::End { summary, now } => {
+                self.write_marks()?;
+                self.end(&summary, now)?;
+            }
             Entry::Moved { item, proof, now } => self.moved(&item, &proof, now)?,
             Entry::Skipped { item, reason } => self.skipped(&item, reason)?,
             Entry::Unchanged { keys, reason } => {
                 group.objects += keys.len();
-                self.unchanged(&keys, reason)?;
+                self.marks.extend(keys.into_iter().map(|key| (key, reason)));
             }
             Entry::Failed { name, error, attempts } => self.failed(&name, &error, attempts)?,
             Entry::Folder { item } => self.settle(&item, Outcome::FOLDER, Settled::Moved, None)?,
@@ -67,7 +73,7 @@ impl Writer {
                 self.execute(BEGUN, params![id, key.as_str(), token, size, modified, version.as_deref(), part_size])?;
             }
             Entry::Part { upload, receipt, checksums } => {
-                self.execute(PART, params![upload, receipt.part, receipt.token, record::pack(&checksums)])?;
+                self.execute(PART, params![upload, receipt.part, receipt.token, codes::pack(&checksums)])?;
             }
             Entry::Ended(upload) => {
                 self.execute("DELETE FROM parts WHERE upload = ?1", params![upload])?;
@@ -104,9 +110,9 @@ impl Writer {
         proven: Option<(&Proof, SystemTime)>,
     ) -> rusqlite::Result<()> {
         let Item { key, kind, size, modified, version, attributes } = item;
-        let checksums = proven.and_then(|(proof, _)| record::pack(&proof.checksums));
-        let grade = proven.and_then(|(proof, _)| proof.grade).map(record::grade_number);
-        let moved = proven.map(|(_, now)| record::millis(now));
+        let checksums = proven.and_then(|(proof, _)| codes::pack(&proof.checksums));
+        let grade = proven.and_then(|(proof, _)| proof.grade).map(codes::grade_number);
+        let moved = proven.map(|(_, now)| codes::millis(now));
         let attempts = proven.map_or(1, |(proof, _)| proof.attempts);
         let values = params![
             key.as_str(),
@@ -143,10 +149,13 @@ impl Writer {
         }
     }
 
-    fn unchanged(&self, keys: &[Key], reason: Skip) -> rusqlite::Result<()> {
+    /// Marks as seen what waits for it.
+    pub(super) fn write_marks(&mut self) -> rusqlite::Result<()> {
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         let mut statement = self.connection.prepare_cached(UNCHANGED)?;
         let run = self.run_id();
-        for key in keys {
+        for (key, reason) in &marks {
             statement.execute(params![key.as_str(), run, reason.0])?;
         }
         Ok(())
@@ -163,7 +172,8 @@ impl Writer {
         self.execute(FAILED, params![record::name(name), self.run_id(), Outcome::FAILED, attempts, code, message])
     }
 
-    fn position(&self, after: Option<&Key>) -> rusqlite::Result<()> {
+    fn position(&mut self, after: Option<&Key>) -> rusqlite::Result<()> {
+        self.write_marks()?;
         match after {
             None => self.execute("DELETE FROM position", []),
             Some(after) if self.run.as_ref().is_some_and(|run| run.position_counts) => {

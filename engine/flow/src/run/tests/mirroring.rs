@@ -21,7 +21,7 @@ async fn mirrored() -> Journaled {
     (0..5).for_each(|number| stage.source.file(&format!("a/deep/{number}"), 10));
     (0..5).for_each(|number| stage.source.file(&format!("b/{number}"), 10));
     let mut journaled = Journaled::new(stage);
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 30 });
+    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 30, spare: None });
     let summary = journaled.stage.run().await;
     assert_eq!((summary.state, summary.moved, summary.deleted), (State::Finished, 20, 0));
     journaled
@@ -104,7 +104,7 @@ async fn too_many_are_too_many() {
     assert_eq!(error.code, Code::LIMIT);
     assert!(error.message.contains("7 of the sink's 20"), "{error}");
     assert_eq!(deleted(&journaled), Vec::<String>::new());
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 35 });
+    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 35, spare: None });
     assert_eq!(journaled.stage.run().await.deleted, 7);
 }
 
@@ -125,7 +125,7 @@ async fn a_failure_or_an_empty_source_deletes_nothing() {
     assert_eq!(summary.deleted, 0);
 
     let mut journaled = mirrored().await;
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 100 });
+    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 100, spare: None });
     lock(&journaled.stage.source.items).clear();
     assert_eq!(journaled.stage.run().await.deleted, 0);
     assert_eq!(deleted(&journaled), ["kept the source listed nothing"]);
@@ -144,9 +144,9 @@ async fn a_sink_that_cannot_be_listed_to_its_end_keeps_everything() {
 #[tokio::test(start_paused = true)]
 async fn it_is_refused_where_it_could_not_be_safe() {
     let mut stage = Stage::new(MemorySource::new(&SOURCE), MemorySink::new(&READABLE));
-    stage.job.delete_extra = Some(DeleteExtra { max_percent: 10 });
+    stage.job.delete_extra = Some(DeleteExtra { max_percent: 10, spare: None });
     assert!(matches!(stage.run().await.state, State::Failed(_)), "without a journal");
     let mut journaled = Journaled::new(Stage::new(MemorySource::new(&SOURCE), MemorySink::new(&SINK)));
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 10 });
+    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 10, spare: None });
     assert!(matches!(journaled.stage.run().await.state, State::Failed(_)), "without read-back");
 }

@@ -205,7 +205,13 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             Ok(()) => {
                 let mismatched = upload.mismatched || corrupt;
                 let attempts = upload.attempt;
-                self.context.queue.push_again(Listed { object: object.clone(), folder, attempts, mismatched });
+                self.context.queue.push_again(Listed {
+                    object: object.clone(),
+                    folder,
+                    attempts,
+                    absent: false,
+                    mismatched,
+                });
             }
             Err(error) if self.context.terms.replace == Replace::Never && error.code == Code::ALREADY_EXISTS => {
                 self.context.expect_instead(object, 0);
