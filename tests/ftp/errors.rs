@@ -31,6 +31,7 @@ fn a_server_that_is_not_there_is_named_as_such() {
     let source = format!("connector = \"ftp\"\nendpoint = \"ftp://127.0.0.1:{}\"", free_port());
     let said = refused(&scratch, &source);
     assert!(said.contains("connection-failed") && said.contains("refused"), "{said}");
+    let scratch = Scratch::new();
     let said = refused(&scratch, "connector = \"ftp\"\nendpoint = \"ftp://no-such-host.invalid\"");
     assert!(said.contains("connection-failed") && said.contains("no-such-host.invalid"), "{said}");
 }
@@ -44,6 +45,7 @@ fn a_certificate_of_a_stranger_is_refused() {
     let said = refused(&scratch, &stranger.join("\n"));
     assert!(said.contains("certificate"), "{said}");
     let trusting = format!("{}\ninsecure_skip_verify = true", stranger.join("\n"));
+    let scratch = Scratch::new();
     let pipeline = scratch.pipeline_between(&trusting, &scratch.local("here"), "");
     scratch.run(&pipeline).expect_code(0);
 }
@@ -62,4 +64,17 @@ fn a_folder_that_is_not_there_is_named_as_such() {
     let server = Server::start(&scratch, Kind::PureFtpd, Wishes::default());
     let said = refused(&scratch, &server.keys("no/such/folder"));
     assert!(said.contains("not-found"), "{said}");
+}
+
+#[test]
+fn a_name_that_the_server_prohibits_is_reported() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, Kind::PureFtpd, Wishes::default());
+    std::fs::write(server.path("back\\slash"), "x").unwrap();
+    std::fs::write(server.path("good"), "x").unwrap();
+    server.own();
+    let run = scratch.run(&scratch.pipeline_between(&server.keys(""), &scratch.local("here"), ""));
+    run.expect_code(2);
+    assert_eq!(run.failures(), [("back\\slash".to_owned(), "permission-denied".to_owned())]);
+    assert_eq!(std::fs::read(scratch.path("here/good")).unwrap(), b"x");
 }

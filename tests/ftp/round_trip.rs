@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::{assert_carried, fill};
+use super::{assert_carried, fill, second_pipeline};
 use crate::harness::{
     Scratch,
     ftp::{Kind, Server, Wishes},
@@ -12,7 +12,7 @@ use crate::harness::{
 fn down_and_up(kind: Kind, tls: bool, more: &str) {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, kind, Wishes { tls, ..Wishes::default() });
-    fill(&server.path("there"));
+    fill(&server.path("there"), kind);
     server.own();
     let transfer = "[transfer]\nworkers = 3\n";
 
@@ -24,7 +24,8 @@ fn down_and_up(kind: Kind, tls: bool, more: &str) {
     again.expect_code(0);
     assert_eq!(again.objects("moved"), 0, "{}", again.output);
 
-    let up = scratch.pipeline_between(&scratch.local("here"), &format!("{}{more}", server.keys("made/back")), transfer);
+    let sink = format!("{}{more}", server.keys("made/back"));
+    let up = second_pipeline(&scratch, &scratch.local("here"), &sink, transfer);
     let run = scratch.run(&up);
     run.expect_code(0);
     assert_carried(&scratch.path("here"), &server.path("made/back"));
@@ -92,7 +93,7 @@ fn large_files_come_and_go() {
         let down = scratch.pipeline_between(&server.keys("there"), &scratch.local("here"), transfer);
         scratch.run(&down).expect_code(0);
         assert_carried(&server.path("there"), &scratch.path("here"));
-        let up = scratch.pipeline_between(&scratch.local("here"), &server.keys("back"), transfer);
+        let up = second_pipeline(&scratch, &scratch.local("here"), &server.keys("back"), transfer);
         scratch.run(&up).expect_code(0);
         assert_carried(&scratch.path("here"), &server.path("back"));
     }

@@ -241,7 +241,7 @@ fn vsftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command {
     if wishes.tls {
         config.push_str(&format!(
             "ssl_enable=YES\nallow_anon_ssl=YES\nforce_anon_logins_ssl=YES\nforce_anon_data_ssl=YES\n\
-             require_ssl_reuse=YES\nssl_tlsv1_1=NO\nssl_ciphers=HIGH\nrsa_cert_file={}\nrsa_private_key_file={}\n",
+             require_ssl_reuse=YES\nssl_ciphers=HIGH\nrsa_cert_file={}\nrsa_private_key_file={}\n",
             at("certificate.pem"),
             at("key.pem"),
         ));

@@ -4,6 +4,8 @@
 mod data;
 mod login;
 
+use std::rc::Rc;
+
 use culvert_sdk::{
     error,
     socket::{Lines, Socket},
@@ -22,7 +24,7 @@ use crate::{
 pub(crate) struct Control {
     // Streams before the socket that they belong to.
     lines: Lines,
-    socket: Socket,
+    socket: Rc<Socket>,
     peer: IpAddress,
     bind: Option<IpAddress>,
     /// Data connections are under TLS too.

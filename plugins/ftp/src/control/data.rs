@@ -1,7 +1,10 @@
 //! Data connections: asked for with EPSV or PASV, always to the control connection's own host, and
 //! under the same TLS session.
 
+use std::{pin::pin, rc::Rc};
+
 use culvert_sdk::{error, socket::Socket, types::Error};
+use futures_util::future::{Either, select};
 
 use super::{Command, Control};
 use crate::{error::refused, reply::Reply};
@@ -44,28 +47,44 @@ impl Control {
         commands: &[Command],
     ) -> Result<Result<Data, Reply>, Error> {
         self.send(commands).await?;
+        if !self.protected {
+            let reply = self.taken(commands.len()).await?;
+            return Ok(if is_taken(&reply) { Ok(Data { socket }) } else { Err(reply) });
+        }
+        // Some servers negotiate before they say 150, some after: both at once suits all.
+        let control = Rc::clone(&self.socket);
+        let (negotiated, taken) = {
+            let mut negotiating = pin!(socket.resume_tls(&control));
+            let mut taking = pin!(self.taken(commands.len()));
+            match select(negotiating.as_mut(), taking.as_mut()).await {
+                Either::Left((negotiated, taking)) => (negotiated, taking.await?),
+                Either::Right((taken, negotiating)) => match taken? {
+                    taken if is_taken(&taken) => (negotiating.await, taken),
+                    refusal => return Ok(Err(refusal)),
+                },
+            }
+        };
+        match negotiated {
+            _ if !is_taken(&taken) => Ok(Err(taken)),
+            Ok(()) => Ok(Ok(Data { socket })),
+            Err(failed) => self.explain(failed).await,
+        }
+    }
+
+    /// The reply to the last of some commands, all but which prepare it (REST).
+    async fn taken(&mut self, commands: usize) -> Result<Reply, Error> {
         let mut reply = self.reply().await?;
-        for _ in 1..commands.len() {
-            // All but the last prepare it: REST.
+        for _ in 1..commands {
             if reply.code != 350 {
                 self.break_off();
-                return Ok(Err(reply));
+                return Ok(reply);
             }
             reply = self.reply().await?;
         }
-        if !matches!(reply.code, 125 | 150) {
-            return Ok(Err(reply));
-        }
-        if self.protected {
-            let resumed = socket.resume_tls(&self.socket).await;
-            if let Err(failed) = resumed {
-                return self.explain(failed).await;
-            }
-        }
-        Ok(Ok(Data { socket }))
+        Ok(reply)
     }
 
-    /// A data connection without TLS says nothing; the server does, on the control connection.
+    /// A data connection that gets no TLS says nothing; the server does, on the control connection.
     async fn explain(&mut self, failed: Error) -> Result<Result<Data, Reply>, Error> {
         match self.reply().await {
             Ok(reply) if !reply.is_done() => Ok(Err(reply)),
@@ -75,6 +94,11 @@ impl Control {
             }
         }
     }
+}
+
+/// Whether the server goes on to use the data connection.
+fn is_taken(reply: &Reply) -> bool {
+    matches!(reply.code, 125 | 150)
 }
 
 /// `229 Entering Extended Passive Mode (|||6446|)` (RFC 2428).

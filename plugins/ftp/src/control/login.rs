@@ -1,6 +1,8 @@
 //! From a host's name to a connection that's logged in: greeting, TLS, user, password, account, what
 //! the server can do, and the ways it's told to work.
 
+use std::rc::Rc;
+
 use culvert_sdk::{
     error,
     socket::{Socket, resolve},
@@ -33,7 +35,7 @@ impl Control {
         let (peer, lines) = (socket.peer()?, socket.lines());
         let mut control = Self {
             lines,
-            socket,
+            socket: Rc::new(socket),
             peer,
             bind,
             protected: endpoint.protection != Protection::None,
