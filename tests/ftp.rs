@@ -44,8 +44,9 @@ const NAMES: [&str; 19] = [
 fn fill(root: &Path, kind: Kind) {
     let mut random = Random::seeded();
     fs::create_dir_all(root).unwrap();
-    // Pure-FTPd calls a backslash prohibited: such a name is reported, as `errors` shows.
-    let names = NAMES.iter().filter(|name| kind != Kind::PureFtpd || !name.contains('\\'));
+    // Pure-FTPd prohibits a backslash and changes a blank at the end: reported, as `errors` shows.
+    let odd = |name: &str| name.contains('\\') || name.ends_with(' ');
+    let names = NAMES.iter().filter(|name| kind != Kind::PureFtpd || !odd(name));
     for (number, name) in names.enumerate() {
         fs::write(root.join(name), random.bytes(number * 97)).unwrap();
         let folder = root.join(format!("{name}.d"));

@@ -78,3 +78,14 @@ fn a_name_that_the_server_prohibits_is_reported() {
     assert_eq!(run.failures(), [("back\\slash".to_owned(), "permission-denied".to_owned())]);
     assert_eq!(std::fs::read(scratch.path("here/good")).unwrap(), b"x");
 }
+
+#[test]
+fn a_name_that_the_server_changes_is_reported() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, Kind::PureFtpd, Wishes::default());
+    std::fs::create_dir(scratch.path("here")).unwrap();
+    std::fs::write(scratch.path("here/trailing "), "x").unwrap();
+    let run = scratch.run(&scratch.pipeline_between(&scratch.local("here"), &server.keys(""), ""));
+    run.expect_code(2);
+    assert_eq!(run.failures(), [("trailing ".to_owned(), "invalid-key".to_owned())]);
+}

@@ -72,6 +72,11 @@ impl Connection {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        if buffer.filled().is_empty() && matches!(*transport, Transport::Tls(_)) {
+            // Servers wait for our farewell before they say that all went well. One that has gone
+            // doesn't miss it.
+            let _ = transport.poll_shutdown(context);
+        }
         Poll::Ready(Ok(buffer.filled().len()))
     }
 

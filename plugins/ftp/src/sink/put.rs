@@ -86,6 +86,9 @@ impl Sink {
         let checksums =
             if self.session.config.checksum { self.verify(control, &path, key, &checksums).await? } else { Vec::new() };
         rename(control, root, &path, key, replace).await?;
+        if is_delicate(key) && !exists(control, root, key).await? {
+            return Err(error::invalid_key(format!("the server took {} under another name; rename it", quote(key))));
+        }
         let stored = object::file(key.clone(), size.or(object.size), modified);
         Ok(Object { checksums, ..stored })
     }
@@ -266,6 +269,13 @@ async fn exists(control: &mut Control, root: &Root, key: &str) -> Result<bool, E
         Err(error) if error.code == "not-found" => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether servers are known to store such a name as another one: Pure-FTPd makes an underscore of a
+/// blank at the end.
+fn is_delicate(key: &str) -> bool {
+    key.split('/').any(|segment| segment.starts_with(' ') || segment.ends_with([' ', '.']))
+        || key.contains(|character: char| character.is_control() || "\\:*?\"<>|".contains(character))
 }
 
 fn lost(key: &str) -> Error {

@@ -185,7 +185,7 @@ async fn fetch(control: &mut Control, root: &Root, folder: &str, hidden: bool) -
         };
         let socket = control.connect_data(reply).await?;
         match control.begin_data(socket, &[Command::new(command)]).await? {
-            Ok(data) => return Ok((format, drain(control, folder, &data).await?)),
+            Ok(data) => return Ok((format, drain(control, folder, data).await?)),
             // It doesn't know this way; what else it says, it says to every way.
             Err(reply) if matches!(reply.code, 500..=504) => refusal = Some(reply),
             Err(reply) => return Err(refused("list", folder, &reply)),
@@ -194,7 +194,7 @@ async fn fetch(control: &mut Control, root: &Root, folder: &str, hidden: bool) -
     Err(refusal.map_or_else(|| error::internal("there is no way to list"), |reply| refused("list", folder, &reply)))
 }
 
-async fn drain(control: &mut Control, folder: &str, data: &Data) -> Result<Vec<u8>, Error> {
+async fn drain(control: &mut Control, folder: &str, data: Data) -> Result<Vec<u8>, Error> {
     let (mut stream, received) = data.socket.receive();
     let mut listing = Vec::new();
     let mut buffer = Vec::with_capacity(READ_BYTES);
@@ -215,6 +215,8 @@ async fn drain(control: &mut Control, folder: &str, data: &Data) -> Result<Vec<u
         }
     }
     let received = received.await;
+    // ProFTPD says nothing before both sides are closed.
+    drop((stream, data));
     let reply = control.reply().await?;
     if !reply.is_done() {
         return Err(refused("list", folder, &reply));
