@@ -89,3 +89,14 @@ fn a_name_that_the_server_changes_is_reported() {
     run.expect_code(2);
     assert_eq!(run.failures(), [("trailing ".to_owned(), "invalid-key".to_owned())]);
 }
+
+#[test]
+fn a_folder_that_the_server_refuses_to_make_is_reported() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, Kind::Proftpd, Wishes::default());
+    std::fs::create_dir_all(scratch.path("here/star*")).unwrap();
+    let run = scratch.run(&scratch.pipeline_between(&scratch.local("here"), &server.keys(""), ""));
+    run.expect_code(2);
+    assert_eq!(run.failures().len(), 1);
+    assert_eq!(run.failures()[0].0, "star*");
+}

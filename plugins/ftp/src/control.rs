@@ -29,6 +29,8 @@ pub(crate) struct Control {
     bind: Option<IpAddress>,
     /// Data connections are under TLS too.
     protected: bool,
+    /// The server negotiates TLS on data connections before it says that it takes them.
+    eager: bool,
     /// Whether EPSV is tried, and until it's refused.
     epsv: bool,
     pub(crate) features: Features,
@@ -61,6 +63,10 @@ impl Control {
         if reply.code == 421 {
             self.broken = true;
             return Err(refused("go on with", "", &reply));
+        }
+        if self.protected && matches!(reply.code, 425 | 522) {
+            // The session's tickets may be used up: a fresh connection has fresh ones.
+            self.broken = true;
         }
         Ok(reply)
     }

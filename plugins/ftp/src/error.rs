@@ -39,6 +39,7 @@ pub(crate) fn refused(operation: &str, key: &str, reply: &Reply) -> Error {
         451 => error::io(message),
         452 | 552 => error::no_space(message),
         500..=504 => error::unsupported(message),
+        522 if words.contains("reuse") => error::connection_failed(message),
         522 => error::unsupported(format!(
             "{message}; data connections of this server need TLS: write ftpes:// or ftps://"
         )),
@@ -116,7 +117,8 @@ mod tests {
             (452, "x", "no-space"),
             (451, "Quota exceeded", "no-space"),
             (426, "Failure writing network stream.", "connection-failed"),
-            (522, "SSL connection failed; session reuse required", "unsupported"),
+            (522, "SSL connection failed; session reuse required", "connection-failed"),
+            (522, "Data connections must be encrypted.", "unsupported"),
             (421, "There are too many connections from your internet address.", "crowded"),
             (421, "Timeout.", "unavailable"),
         ] {

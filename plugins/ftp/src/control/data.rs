@@ -3,11 +3,15 @@
 
 use std::{pin::pin, rc::Rc};
 
-use culvert_sdk::{error, socket::Socket, types::Error};
+use culvert_sdk::{error, socket::Socket, types::Error, wasi::clocks::monotonic_clock};
 use futures_util::future::{Either, select};
 
 use super::{Command, Control};
 use crate::{error::refused, reply::Reply};
+
+/// How long the server's word on a transfer is waited for before TLS begins without it, in
+/// nanoseconds: a round trip around the world.
+const WORD_WAIT: u64 = 400_000_000;
 
 /// A data connection, its command sent and accepted.
 pub(crate) struct Data {
@@ -51,19 +55,32 @@ impl Control {
             let reply = self.taken(commands.len()).await?;
             return Ok(if is_taken(&reply) { Ok(Data { socket }) } else { Err(reply) });
         }
-        // Some servers negotiate before they say 150, some after: both at once suits all.
         let control = Rc::clone(&self.socket);
+        let mut eager = self.eager;
         let (negotiated, taken) = {
-            let mut negotiating = pin!(socket.resume_tls(&control));
             let mut taking = pin!(self.taken(commands.len()));
-            match select(negotiating.as_mut(), taking.as_mut()).await {
-                Either::Left((negotiated, taking)) => (negotiated, taking.await?),
-                Either::Right((taken, negotiating)) => match taken? {
-                    taken if is_taken(&taken) => (negotiating.await, taken),
-                    refusal => return Ok(Err(refusal)),
+            // A handshake that the server refuses afterwards spends one of TLS 1.3's tickets, so it
+            // begins with the server's word; some servers negotiate before they say it.
+            let mut word = None;
+            if !eager {
+                match select(taking.as_mut(), pin!(monotonic_clock::wait_for(WORD_WAIT))).await {
+                    Either::Left((taken, _)) => word = Some(taken?),
+                    Either::Right(_) => eager = true,
+                }
+            }
+            match word {
+                Some(refusal) if !is_taken(&refusal) => return Ok(Err(refusal)),
+                Some(taken) => (socket.resume_tls(&control).await, taken),
+                None => match select(taking.as_mut(), pin!(socket.resume_tls(&control))).await {
+                    Either::Left((taken, negotiating)) => match taken? {
+                        taken if is_taken(&taken) => (negotiating.await, taken),
+                        refusal => return Ok(Err(refusal)),
+                    },
+                    Either::Right((negotiated, taking)) => (negotiated, taking.await?),
                 },
             }
         };
+        self.eager = eager;
         match negotiated {
             _ if !is_taken(&taken) => Ok(Err(taken)),
             Ok(()) => Ok(Ok(Data { socket })),

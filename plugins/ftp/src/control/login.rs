@@ -39,6 +39,7 @@ impl Control {
             peer,
             bind,
             protected: endpoint.protection != Protection::None,
+            eager: false,
             epsv: config.epsv,
             features: Features::default(),
             home: b"/".to_vec(),

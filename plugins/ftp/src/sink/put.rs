@@ -105,14 +105,9 @@ impl Sink {
         let key = &object.key;
         let made = self.session.run(async |control, root| {
             let path = root.path(key)?;
-            if !enters(control, &path).await? {
-                make_folders(control, &path).await?;
-                if !enters(control, &path).await? {
-                    let key = quote(key);
-                    return Err(error::already_exists(format!(
-                        "the folder {key} can't be made: something is in its way"
-                    )));
-                }
+            let made = make_folders(control, &path).await?;
+            if !made.is_done() && !enters(control, &path).await? {
+                return Err(refused("make the folder", key, &made));
             }
             let set = match set_time(control, &object) {
                 Some((SetTime::Mfmt, time)) => {
@@ -164,25 +159,39 @@ async fn begin_file(control: &mut Control, root: &Root, key: &str, temporary: &s
     Err(refusal.map_or_else(|| lost(key), |reply| refused("write", key, &reply)))
 }
 
-/// Makes a folder and those above it, that of the table among them. A server that refuses has it
-/// already, or what comes next says so.
-async fn make_folders(control: &mut Control, path: &[u8]) -> Result<(), Error> {
+/// Makes a folder and those above it, that of the table among them. Returns what the server said to
+/// the folder itself: it may have it already.
+async fn make_folders(control: &mut Control, path: &[u8]) -> Result<Reply, Error> {
     let mut missing = Vec::new();
     // From the deepest up to the first that can be made or is there, then down again.
     let mut next = path;
-    while next.len() > 1 {
-        let made = control.ask(Command::with("MKD", next)?).await?.is_done();
-        if made || enters(control, next).await? {
-            break;
+    let mut said = loop {
+        let reply = control.ask(Command::with("MKD", next)?).await?;
+        // Servers make those wait who enter what isn't there, so it's only tried where nothing else
+        // tells.
+        let is_there = reply.is_done() || is_taken(&reply) || (!is_missing(&reply) && enters(control, next).await?);
+        let slash = next.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        if is_there || slash == 0 {
+            break reply;
         }
         missing.push(next);
-        let slash = next.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         next = &next[..slash];
-    }
+    };
     for folder in missing.into_iter().rev() {
-        control.ask(Command::with("MKD", folder)?).await?;
+        said = control.ask(Command::with("MKD", folder)?).await?;
     }
-    Ok(())
+    Ok(said)
+}
+
+/// Whether the server says that something of that name is there.
+fn is_taken(reply: &Reply) -> bool {
+    let words = reply.words();
+    words.contains("exists") && !words.contains("not exist")
+}
+
+/// Whether the server says that what leads there isn't.
+fn is_missing(reply: &Reply) -> bool {
+    reply.words().contains("no such file")
 }
 
 async fn enters(control: &mut Control, path: &[u8]) -> Result<bool, Error> {
