@@ -1,8 +1,11 @@
 //! What every system test needs: a folder of its own, the real `engine`, seeded trees, and a way to
 //! say how two trees differ. Nothing here passes because something is missing.
 
+pub(crate) mod disk;
 pub(crate) mod ftp;
+pub(crate) mod seaweed;
 pub(crate) mod tree;
+pub(crate) mod wire;
 
 use std::{
     fs,
@@ -80,7 +83,16 @@ impl Scratch {
 
     /// Starts `engine` with a state folder of this scratch.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let (output, errors) = (self.path("stdout"), self.path("stderr"));
+        self.start_with(arguments, "")
+    }
+
+    /// The same, with output of its own: for one that others run beside.
+    pub(crate) fn start_apart(&self, arguments: &[&str]) -> Running {
+        self.start_with(arguments, "-apart")
+    }
+
+    fn start_with(&self, arguments: &[&str], apart: &str) -> Running {
+        let (output, errors) = (self.path(&format!("stdout{apart}")), self.path(&format!("stderr{apart}")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
         command.args(arguments).arg("--state-dir").arg(self.path("state"));
         command.stdin(Stdio::null());
@@ -119,6 +131,12 @@ impl Running {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// What it has printed so far.

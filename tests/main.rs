@@ -6,6 +6,8 @@ mod harness;
 
 mod ftp;
 mod hostile;
+mod recovery;
+mod s3;
 mod samples;
 mod scenarios;
 mod throttle;

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What is at each path below a folder.
-#[derive(Debug, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Snapshot(BTreeMap<OsString, Item>);
 
 #[derive(Debug, PartialEq, Eq, Clone)]

@@ -107,3 +107,26 @@ fn a_sweep_that_breaks_its_instance_does_not_keep_the_run_from_moving() {
         assert!(ended.errors.contains("earlier run"), "{behaviour}: {}", ended.errors);
     });
 }
+
+#[test]
+fn a_flipped_bit_is_found_and_repaired() {
+    let scratch = stage(&["flip-put"], LARGE);
+    let ended = into(&scratch, "none", &["flip-put"]);
+    // One attempt isn't enough for what was flipped.
+    ended.expect_code(2);
+    assert_eq!(codes(&ended), expected(&[("flip-put", "checksum-mismatch")]));
+    assert!(!scratch.path("granted/bad-flip-put").exists(), "what is corrupt isn't left");
+    fs::remove_file(scratch.path("granted/.flipped-bad-flip-put")).unwrap();
+
+    let limits = LIMITS.replace("attempts = 1", "attempts = 3\nmax_backoff = \"100ms\"");
+    let sink = hostile("none", &["flip-put"], &scratch.path("granted"));
+    let ended = run(&scratch, &scratch.pipeline_between(&scratch.local("source"), &sink, &limits));
+    ended.expect_code(0);
+    let summary = ended.summary();
+    assert_eq!((&summary["objects"]["repaired"], &summary["retries"]), (&1.into(), &1.into()), "{summary}");
+    let name = "bad-flip-put";
+    assert_eq!(
+        fs::read(scratch.path("granted").join(name)).unwrap(),
+        fs::read(scratch.path("source").join(name)).unwrap()
+    );
+}

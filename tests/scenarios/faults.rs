@@ -1,43 +1,13 @@
 //! Disks that are full, that can't be written, sources that change or aren't there.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{fs, io::Write};
 
-use nix::mount::{MsFlags, mount, umount};
-
+use super::temporary_files;
 use crate::harness::{
     Scratch,
+    disk::Disk,
     tree::{Random, Snapshot},
 };
-
-/// A small file system in memory; unmounted when the test ends.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(path: PathBuf, bytes: u64) -> Self {
-        fs::create_dir_all(&path).unwrap();
-        let options = format!("size={bytes}");
-        mount(Some("none"), &path, Some("tmpfs"), MsFlags::empty(), Some(options.as_str()))
-            .expect("mounting a tmpfs needs root, which the system tests run as");
-        Self(path)
-    }
-
-    fn make_read_only(&self) {
-        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        mount(None::<&str>, &self.0, None::<&str>, flags, None::<&str>).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        umount(&self.0).unwrap();
-    }
-}
-
-fn temporary_files(folder: &std::path::Path) -> Vec<String> {
-    let snapshot = Snapshot::of(folder);
-    let names = snapshot.items().keys().map(|path| path.to_string_lossy().into_owned());
-    names.filter(|path| path.contains(".culvert-")).collect()
-}
 
 #[test]
 fn a_full_disk_is_said_and_nothing_half_written_is_left() {

@@ -50,6 +50,12 @@ pub(crate) enum Command {
     Run(Run),
     /// Say what a run would move, overwrite and skip; write nothing
     Plan(Plan),
+    /// Show what a pipeline's last run did, also while it runs
+    Report(Report),
+    /// Show every pipeline of this machine, and how its last run stands
+    Status(Status),
+    /// Hold a sink against what the journal says was moved
+    Verify(Verify),
     /// Check a pipeline file and its connectors' tables; reach no store
     Validate(File),
     /// Reach both ends of a pipeline and prove the permissions; leave nothing behind
@@ -103,6 +109,70 @@ pub(crate) struct Only {
     /// The CSV's keys are URL-encoded, as in an S3 inventory
     #[arg(long, requires = "only")]
     pub(crate) only_url_encoded: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The pipeline's TOML file, or its name
+    pub(crate) pipeline: PathBuf,
+    #[command(flatten)]
+    pub(crate) list: Lists,
+    /// How it looks; the summary is a table or JSON
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Without any: the summary.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Lists {
+    /// What was given up, with code, message and attempts
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// What was skipped, and why
+    #[arg(long)]
+    pub(crate) skipped: bool,
+    /// What was moved
+    #[arg(long)]
+    pub(crate) moved: bool,
+    /// What was deleted from the sink
+    #[arg(long)]
+    pub(crate) deleted: bool,
+    /// What is at the sink, whichever run moved it
+    #[arg(long)]
+    pub(crate) manifest: bool,
+    /// Lines for `sha256sum -c`, of the objects whose SHA-256 is known
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) sha256sums: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    Table,
+    /// RFC 4180, with a first row of names
+    Csv,
+    /// One JSON object per row
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// One JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// Look at the source too: what changed or went there since
+    #[arg(long)]
+    pub(crate) source: bool,
+    /// Read every object back, instead of what the sink tells without reading
+    #[arg(long)]
+    pub(crate) reread: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,34 +16,40 @@ use culvert_host::{
     runtime::Runtime,
 };
 use culvert_manifest::{
-    Config, ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
+    ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
 };
 
-use crate::{args::Places, connectors, exit::Failure, folders, server::Server};
+use crate::{args::Places, connectors, exit::Failure, folders, network::Network, server::Server};
 
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
     pub(crate) pipeline: Pipeline,
-    pub(crate) tunnel: TunnelLimits,
-    /// The same as what is taken from: one for all rounds and both ends.
-    pub(crate) budget: Tunnel,
+    pub(crate) tunnel_limits: TunnelLimits,
+    /// The one that all rounds, and both ends' requests, go through.
+    pub(crate) tunnel: Tunnel,
     /// Where this pipeline's journal and reports are.
     pub(crate) state: PathBuf,
     source: End,
     sink: End,
     owner: String,
+    /// Reads reports, where they are to be put at the sink.
+    reports: Option<Connector>,
 }
 
 /// One end, before anything is opened.
 struct End {
     connector: Connector,
-    config: Config,
+    /// The endpoint's table as JSON: secrets in clear.
+    config: String,
     folder: Option<PathBuf>,
     server: Option<Server>,
+    network: Network,
     /// What tells this store from others, without secrets.
     identity: String,
 }
 
+/// The built-in connector for folders of this machine.
+const LOCAL: &str = "local";
 /// Length of an owner's mark in hex digits.
 const OWNER_DIGITS: usize = 8;
 
@@ -72,7 +78,7 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     let text = folders::read_text(file)
         .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
     let pipeline = parse(file, &text, &ProcessEnvironment).map_err(|problems| Failure::usage(problems.render()))?;
-    let tunnel = find_tunnel(&pipeline, places)?;
+    let tunnel_limits = find_tunnel(&pipeline, places)?;
     let runtime = runtime(places)?;
     let source = load(&runtime, file, &pipeline.source)?;
     let sink = load(&runtime, file, &pipeline.sink)?;
@@ -87,7 +93,9 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
-    Ok(Assembly { pipeline, budget: Tunnel::new(tunnel), tunnel, state, source, sink, owner })
+    let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
+    let tunnel = Tunnel::new(tunnel_limits);
+    Ok(Assembly { pipeline, tunnel_limits, tunnel, state, source, sink, owner, reports })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -154,6 +162,8 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems)),
     };
+    let (mut network, config) = Network::split(config.expose(), schema)
+        .map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
     let (mut folder, mut server) = (None, None);
     for grant in table.grants(schema) {
         match grant {
@@ -161,13 +171,12 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
             Grant::Folder(_) => return Err(located(&"it asks for two folders; one can be granted")),
             Grant::Socket(url) if server.is_none() => server = Some(Server::parse(&url).map_err(|it| located(&it))?),
             Grant::Socket(_) => return Err(located(&"it asks for two servers; one can be granted")),
-            Grant::Endpoint(_) => {
-                return Err(located(&"it asks for an endpoint on the network; this engine grants folders"));
-            }
+            Grant::Endpoint(url) => network.grant(&url).map_err(|it| located(&it))?,
+            Grant::Subdomain(label) => network.grant_below(label),
         }
     }
     let identity = table.identity(schema);
-    Ok(Ok(End { connector, config, folder, server, identity }))
+    Ok(Ok(End { connector, config, folder, server, network, identity }))
 }
 
 /// A run whose sink lies in its source would move what it has just written, for ever.
@@ -196,9 +205,9 @@ impl Assembly {
     /// Both ends with their grants: a source reads its folder, a sink writes to its own.
     ///
     /// # Errors
-    /// The sink's folder can't be made.
+    /// The sink's folder can't be made, or an end's way to the network can't be set up.
     pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
-        let source = self.endpoint(&self.source, self.source.folder.clone(), false);
+        let source = self.endpoint(&self.source, self.source.folder.clone(), false)?;
         let mut stand_in = None;
         let mut folder = self.sink.folder.clone();
         if let Some(path) = folder.as_deref().filter(|path| !path.exists()) {
@@ -212,12 +221,32 @@ impl Assembly {
                 }
             }
         }
-        let sink = self.endpoint(&self.sink, folder, true);
+        let sink = self.endpoint(&self.sink, folder, true)?;
         Ok(Ends {
             source: SourceEndpoint::new(source).map_err(Failure::usage)?,
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
             _stand_in: stand_in,
         })
+    }
+
+    /// A folder with reports as a source; none where they aren't to be put at the sink.
+    ///
+    /// # Errors
+    /// The connector for folders can't be a source.
+    pub(crate) fn reports(&self, folder: &Path) -> Result<Option<SourceEndpoint>, Failure> {
+        let Some(connector) = &self.reports else { return Ok(None) };
+        let endpoint = Endpoint {
+            connector: connector.clone(),
+            grants: Grants {
+                folder: Some(FolderGrant { path: folder.to_owned(), writable: false }),
+                ..Grants::default()
+            },
+            limits: limits(&self.pipeline.limits),
+            access: Access::default(),
+            config: serde_json::json!({ "path": folder.to_string_lossy() }).to_string(),
+            owner: self.owner.clone(),
+        };
+        SourceEndpoint::new(endpoint).map(Some).map_err(Failure::usage)
     }
 
     /// For what this pipeline's journal is written. `confined`: to a list of keys, which the next run
@@ -237,19 +266,22 @@ impl Assembly {
         self.sink.folder.as_deref().filter(|folder| !folder.exists())
     }
 
-    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Endpoint {
+    fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Result<Endpoint, Failure> {
+        let folder = folder.map(|path| FolderGrant { path, writable });
+        let workers = self.pipeline.transfer.workers;
         let socket = end.server.as_ref().map(|server| SocketGrant {
             host: server.host.clone(),
             port: server.port,
-            requests: Requests::of(self.budget.clone()),
+            requests: Requests::of(self.tunnel.clone()),
         });
-        Endpoint {
+        Ok(Endpoint {
             connector: end.connector.clone(),
-            grants: Grants { folder: folder.map(|path| FolderGrant { path, writable }), socket },
+            grants: Grants { folder, endpoints: end.network.grants(), socket },
             limits: limits(&self.pipeline.limits),
-            config: end.config.expose().to_string(),
+            access: end.network.access(&self.tunnel, self.tunnel_limits, workers).map_err(Failure::usage)?,
+            config: end.config.clone(),
             owner: self.owner.clone(),
-        }
+        })
     }
 }
 

@@ -4,9 +4,12 @@ mod check;
 mod completions;
 mod connector;
 mod plan;
+mod report;
 mod run;
 mod schema;
+mod status;
 mod validate;
+mod verify;
 
 use crate::{
     args::{Arguments, Command},
@@ -22,6 +25,9 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Run(asked) => run::execute(asked, places),
         Command::Plan(asked) => plan::execute(asked, places),
+        Command::Report(asked) => report::execute(asked, places),
+        Command::Status(asked) => status::execute(asked, places),
+        Command::Verify(asked) => verify::execute(asked, places),
         Command::Validate(asked) => validate::execute(asked, places),
         Command::Check(asked) => check::execute(asked, places),
         Command::Schema => schema::execute(places),

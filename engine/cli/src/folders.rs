@@ -11,6 +11,8 @@ use culvert_manifest::{EngineFile, MAX_FILE_BYTES, ProcessEnvironment, parse_eng
 
 use crate::{args::Places, exit::Failure};
 
+/// The folder of all pipelines, in the state folder.
+const PIPELINES: &str = "pipelines";
 /// A pipeline's journal, in its state folder.
 pub(crate) const JOURNAL: &str = "journal.sqlite";
 
@@ -37,9 +39,17 @@ pub(crate) fn state(places: &Places) -> Result<PathBuf, Failure> {
 /// # Errors
 /// The folder can't be made.
 pub(crate) fn pipeline(places: &Places, name: &str) -> Result<PathBuf, Failure> {
-    let folder = state(places)?.join("pipelines").join(name);
+    let folder = state(places)?.join(PIPELINES).join(name);
     private(&folder).map_err(|error| Failure::usage(format!("the state folder {}: {error}", folder.display())))?;
     Ok(folder)
+}
+
+/// Where all pipelines are kept, whether there are any or not. Makes nothing.
+///
+/// # Errors
+/// There is no place for it.
+pub(crate) fn pipelines(places: &Places) -> Result<PathBuf, Failure> {
+    Ok(state(places)?.join(PIPELINES))
 }
 
 /// What `engine.toml` says; nothing where there is none and none was asked for.

@@ -7,7 +7,9 @@ mod connectors;
 mod exit;
 mod folders;
 mod logging;
+mod network;
 mod output;
+mod report;
 mod server;
 
 use std::process::ExitCode;

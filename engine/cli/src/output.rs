@@ -5,6 +5,8 @@ mod json;
 mod live;
 mod text;
 
+pub(crate) use self::text::one_line;
+
 use std::{
     borrow::Cow,
     io::{self, BufWriter, IsTerminal, Stdout, Write},
@@ -68,6 +70,10 @@ impl Output {
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    pub(crate) fn run_id(&self) -> &str {
+        &self.run.id
     }
 
     pub(crate) fn tunnel(&self) -> &Tunnel {
@@ -159,7 +165,12 @@ fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut plain = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if steers(character) { plain.extend(character.escape_default()) } else { plain.push(character) }
+        // In JSON's own way, so that a line of JSON stays one.
+        if steers(character) {
+            plain.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            plain.push(character);
+        }
     }
     Cow::Owned(plain)
 }

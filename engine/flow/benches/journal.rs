@@ -184,6 +184,7 @@ fn round(objects: u64, scattered: bool, journal: Option<Arc<Journal>>) -> Summar
         part_size: ByteSize(16 << 20),
         attempts: NonZeroU32::MIN,
         max_backoff: Duration::from_secs(1),
+        sha256: false,
     };
     let job = Job {
         selection: Selection::default(),
@@ -195,6 +196,7 @@ fn round(objects: u64, scattered: bool, journal: Option<Arc<Journal>>) -> Summar
         sweep: false,
         journal,
         round: 1,
+        checksums: Vec::new(),
         delete_extra: None,
         seed: 1,
     };

@@ -125,7 +125,13 @@ pub struct Transfer {
     pub attempts: NonZeroU32,
     /// Longest pause between two attempts.
     pub max_backoff: Duration,
+    /// SHA-256 is computed over each object and written down, so that a report can hold it; what isn't
+    /// larger than [`MAX_WHOLE`] then moves as a whole, since it doesn't follow from parts.
+    pub sha256: bool,
 }
+
+/// Largest object that moves as a whole for the sake of its SHA-256: the most that S3 and OSS take at once.
+pub const MAX_WHOLE: ByteSize = ByteSize(5 << 30);
 
 /// Removing from the sink what the source doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,8 +139,9 @@ pub struct DeleteExtra {
     /// Most that one run may delete, in percent of the sink's objects that the selection takes: 0 to
     /// 100. Where there is more, it deletes nothing.
     pub max_percent: u8,
-    /// Start of keys that are left alone: reports that the engine wrote there, for instance.
-    pub spare: Option<Arc<str>>,
+    /// Starts of keys that are never deleted nor counted: what the engine itself writes to the sink,
+    /// reports for instance.
+    pub keep: Vec<String>,
 }
 
 /// Most parts of an upload: the limit of S3 and OSS.

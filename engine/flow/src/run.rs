@@ -41,7 +41,7 @@ use crate::{
     error::{Code, Error},
     journal::Journal,
     meter::Meter,
-    object::Capabilities,
+    object::{Algorithm, Capabilities},
     rules::{DeleteExtra, Selection, Transfer, Verify},
     sink::{OpenSink, READ_BACK},
     source::OpenSource,
@@ -67,6 +67,9 @@ pub struct Job {
     /// The round that this is, from 1; where the journal's last run didn't end in order, this one is
     /// the rest of it.
     pub round: u32,
+    /// Computed over every object besides what verification needs, for the manifest. Objects that move
+    /// in parts have only those of them that combine: CRCs.
+    pub checksums: Vec<Algorithm>,
     /// What the source doesn't have is removed from the sink after a run without failures; needs a
     /// journal.
     pub delete_extra: Option<DeleteExtra>,
@@ -83,10 +86,11 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
 ) -> Summary {
     let begin = Instant::now();
     let overwrite = job.transfer.overwrite;
-    let opened = job.journal.as_ref().map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
-    let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, None));
+    let refused = refusal(&job, sinks.capabilities());
+    let journal = job.journal.as_ref().filter(|_| refused.is_none());
+    let opened = journal.map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
+    let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, refused));
     let delete_extra = job.delete_extra.clone();
-    let refused = refused.or_else(|| refusal(&job, sinks.capabilities()));
     let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
     context.tell(Event::RunStarted);
     let state = match refused {
@@ -99,7 +103,7 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     };
     let mut summary = Summary::of(&context.meter, begin.elapsed(), state);
     if let Some(book) = &context.book
-        && let Err(error) = book.end(&summary)
+        && let Err(error) = book.end(&summary, context.queue.is_finished())
     {
         summary.state = State::Failed(error);
     }
@@ -214,12 +218,12 @@ impl Context {
         spawn: &impl Spawn,
         delete_extra: Option<DeleteExtra>,
     ) -> State {
+        let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
         let deletes = delete_extra.is_some();
-        let (context, sinks, asked) = (Arc::clone(self), Arc::clone(sinks), delete_extra);
         let cleaning = async move || {
             clean::end_orphans(&context, &*sinks).await;
-            let Some(delete_extra) = asked else { return };
-            let mirroring = mirror::mirror(&context, &*sinks, &delete_extra);
+            let Some(rules) = delete_extra else { return };
+            let mirroring = mirror::mirror(&context, &*sinks, &rules);
             // What is deleted is deleted; the rest is the next run's.
             if let Ok(Err(error)) = context.cancel.or(mirroring).await {
                 context.fail_run(error);

@@ -14,9 +14,9 @@ pub(crate) use self::verify::part_algorithm;
 use crate::{
     body::{Chunks, body},
     error::{Code, Error},
-    hash::Hasher,
+    hash::{Hasher, is_combinable},
     meter::{Meter, Slot},
-    object::{Capabilities, Checksums, Kind, Object, Range},
+    object::{Algorithm, Capabilities, Checksums, Kind, Object, Range},
     pump::Order,
     rules::Verify,
     sink::{Part, Receipt, Replace, Sink},
@@ -32,6 +32,8 @@ pub(crate) struct Terms {
     pub(crate) tunnel: Tunnel,
     pub(crate) stop: Cancel,
     pub(crate) verify: Verify,
+    /// What is computed besides.
+    pub(crate) also: Vec<Algorithm>,
     pub(crate) replace: Replace,
     pub(crate) sink: Capabilities,
     pub(crate) takes_extents: bool,
@@ -88,7 +90,9 @@ pub(crate) async fn put<So: Source, Si: Sink>(
     let reading = terms.stop.or(source.read(&object.key, Range { offset: 0, length: None }, version)).await?;
     let reading = reading.map_err(Failure::source)?;
     verify::unchanged(object, &reading.object)?;
-    let hasher = Hasher::new(verify::whole_algorithms(terms.verify, object, &terms.sink));
+    let object = &known_by_now(object, reading.object);
+    let algorithms = verify::and_also(verify::whole_algorithms(terms.verify, object, &terms.sink), &terms.also);
+    let hasher = Hasher::new(algorithms);
     let order = terms.order(object.size, &hasher, gauge);
     let (writer, reader) = body();
     let putting = sink.put(object, reader, terms.replace);
@@ -97,6 +101,14 @@ pub(crate) async fn put<So: Source, Si: Sink>(
     let grade = verify::stored(object, pumped.bytes, &pumped.checksums, &stored, terms.verify);
     let grade = grade.map_err(Failure::unverified)?;
     Ok(Moved { bytes: pumped.bytes, grade, checksums: pumped.checksums })
+}
+
+/// An object as it was listed, with what its source tells only when it's opened: a checksum, a type.
+fn known_by_now(listed: &Object, opened: Object) -> Object {
+    let mut object = listed.clone();
+    object.checksums.extend(opened.checksums);
+    object.attributes.extend(opened.attributes);
+    object
 }
 
 /// Puts what has no bytes: a directory or a symlink.
@@ -128,7 +140,9 @@ pub(crate) async fn put_part<So: Source, Si: Sink>(
     let reading = terms.stop.or(source.read(&object.key, range, object.version.as_deref())).await?;
     let reading = reading.map_err(Failure::source)?;
     verify::unchanged(object, &reading.object)?;
-    let hasher = Hasher::new(verify::part_algorithm(terms.verify, &terms.sink));
+    let algorithm = verify::part_algorithm(terms.verify, &terms.sink).into_iter().collect();
+    let combinable: Vec<_> = terms.also.iter().copied().filter(|each| is_combinable(*each)).collect();
+    let hasher = Hasher::new(verify::and_also(algorithm, &combinable));
     let order = terms.order(Some(part.length), &hasher, gauge);
     let (writer, reader) = body();
     let chunks: Chunks = reader.chunks;

@@ -22,7 +22,7 @@ use crate::{
     error::{Code, Error},
     journal::{Reader, Record, Wanted},
     meter::Meter,
-    object::{Capabilities, Key},
+    object::{Algorithm, Capabilities, Checksums, Key},
     run::{Grade, LocalFuture, Lost, Spawn, State},
     sink::{NoReadBack, OpenSink, READ_BACK},
     source::OpenSource,
@@ -40,6 +40,8 @@ pub struct Verification {
     pub journal: PathBuf,
     /// Reads every object back; without it, what the store tells without reading must do.
     pub reread: bool,
+    /// Computed besides over what is read back, and told with the verdict: SHA-256 for `sha256sum -c`.
+    pub checksums: Vec<Algorithm>,
     pub workers: NonZeroUsize,
     /// How often one object is tried in all.
     pub attempts: NonZeroU32,
@@ -61,6 +63,8 @@ pub struct Checked {
     pub verdict: Verdict,
     /// What an object that's all right was proven by; none for what has no bytes.
     pub grade: Option<Grade>,
+    /// Of the sink's bytes, where they were read and are what was moved.
+    pub checksums: Checksums,
 }
 
 /// How an object stands.

@@ -5,6 +5,7 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "storage",
     imports: {
+        "culvert:connector/credentials.get": async | store | trappable,
         "culvert:connector/posix.checksum": async | store | trappable,
         "culvert:connector/posix.list-directory": store | trappable,
         "wasi:sockets/types.[method]tcp-socket.send": store | trappable,
@@ -15,9 +16,10 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async | store },
     with: {
-        "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
-        "wasi:filesystem": wasmtime_wasi::p3::bindings::filesystem,
         "wasi:sockets/types.tcp-socket": crate::sockets::TcpSocket,
         "wasi:sockets/types.udp-socket": crate::sockets::UdpSocket,
+        "wasi:http": wasmtime_wasi_http::p3::bindings::http,
+        "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
+        "wasi:filesystem": wasmtime_wasi::p3::bindings::filesystem,
     },
 });

@@ -11,8 +11,8 @@ use culvert_flow::{
 };
 
 use crate::{
-    bindings::exports::culvert::connector::connector::Role, convert, grants::Grants, instance::Instance,
-    limits::Limits, loader::Connector, sink::HostSink, source::HostSource,
+    access::Access, bindings::exports::culvert::connector::connector::Role, convert, grants::Grants,
+    instance::Instance, limits::Limits, loader::Connector, sink::HostSink, source::HostSource,
 };
 
 /// The source end of a pipeline.
@@ -28,6 +28,7 @@ pub struct Endpoint {
     pub connector: Connector,
     pub grants: Grants,
     pub limits: Limits,
+    pub access: Access,
     /// The endpoint's table as JSON, already checked against the connector's schema.
     pub config: String,
     /// 8 hex digits, the same for all runs of a pipeline: marks what a sink leaves unfinished.
@@ -39,7 +40,7 @@ pub struct Endpoint {
 impl Endpoint {
     async fn open(&self, role: Role) -> Result<Instance, Error> {
         let refused = |reason: String| Error::new(Code::INVALID_CONFIG, "open", reason);
-        let instance = self.connector.start(&self.grants, &self.limits).await.map_err(refused)?;
+        let instance = self.connector.start(&self.grants, &self.limits, &self.access).await.map_err(refused)?;
         let (config, owner) = (self.config.clone(), self.owner.clone());
         let configured = instance.call("open", async move |accessor, exports| {
             exports.connector.call_configure(accessor, role, config, owner).await

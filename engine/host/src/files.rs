@@ -8,7 +8,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -18,6 +18,7 @@ use culvert_flow::{
     error::{Code, Error},
     object::Checksums,
 };
+use futures_util::{FutureExt, future::Shared};
 use tokio::sync::oneshot;
 use wasmtime::{
     StoreContextMut,
@@ -43,13 +44,12 @@ pub(crate) struct FileReading {
 /// A body on its way to a guest's sink. The host takes it back when the guest passes it on.
 pub(crate) struct Feed {
     chunks: Chunks,
-    end: End,
+    end: Option<End>,
     progress: Arc<Progress>,
 }
 
-/// The end of a body, for whoever asks first: the guest by its future, or the host that has taken
-/// the body back. None for a part.
-pub(crate) type End = Arc<Mutex<Option<BodyEnd>>>;
+/// The end of a body, for whoever asks: the guest by its future, the host that has taken the body back.
+pub(crate) type End = Shared<Pin<Box<dyn Future<Output = Result<Checksums, Error>> + Send>>>;
 
 /// A stream that a guest made itself, on its way into a file.
 pub(crate) struct FileWriting {
@@ -313,7 +313,7 @@ impl<D> StreamProducer<D> for FileReading {
 // === impl Feed ===
 
 impl Feed {
-    pub(crate) fn new(chunks: Chunks, end: End, progress: Arc<Progress>) -> Self {
+    pub(crate) fn new(chunks: Chunks, end: Option<End>, progress: Arc<Progress>) -> Self {
         Self { chunks, end, progress }
     }
 
@@ -323,7 +323,19 @@ impl Feed {
     /// What ended it early.
     pub(crate) async fn whole(self) -> Result<Checksums, Error> {
         self.progress.end_data();
-        await_end(&self.end, &self.progress).await
+        match &self.end {
+            Some(end) => await_end(end.clone(), &self.progress).await,
+            None => Err(Error::new(Code::PROTOCOL, "put", "a part doesn't say whether its object is whole")),
+        }
+    }
+
+    /// The end of the body, for who must not show the last chunk before; none for a part.
+    pub(crate) fn take_end(&mut self) -> Option<End> {
+        self.end.take()
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
@@ -331,17 +343,17 @@ impl Feed {
     }
 }
 
+/// Lets more than one wait for the end of a body.
+pub(crate) fn shared(end: BodyEnd) -> End {
+    (Box::pin(end.whole()) as Pin<Box<dyn Future<Output = Result<Checksums, Error>> + Send>>).shared()
+}
+
 /// Waits for the end of a body.
 ///
 /// # Errors
-/// What ended it early, or that somebody else has been told.
-pub(crate) async fn await_end(end: &End, progress: &Progress) -> Result<Checksums, Error> {
-    let end = end.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(end) = end else {
-        return Err(Error::new(Code::PROTOCOL, "put", "the connector asked twice whether the body is whole"));
-    };
-    let mut waiting = std::pin::pin!(end.whole());
-    std::future::poll_fn(|context| progress.watch_end(waiting.as_mut().poll(context))).await
+/// What ended it early.
+pub(crate) async fn await_end(mut end: End, progress: &Progress) -> Result<Checksums, Error> {
+    std::future::poll_fn(|context| progress.watch_end(Pin::new(&mut end).poll(context))).await
 }
 
 impl Drop for Feed {

@@ -10,6 +10,8 @@ use crate::requests::Requests;
 pub struct Grants {
     /// One folder and what is below it.
     pub folder: Option<FolderGrant>,
+    /// Servers over HTTP. With any of them come the clocks and the pipeline's credentials.
+    pub endpoints: Vec<EndpointGrant>,
     /// One host over TCP.
     pub socket: Option<SocketGrant>,
 }
@@ -23,6 +25,16 @@ pub struct SocketGrant {
     pub port: u16,
     /// Each connection is one request.
     pub requests: Requests,
+}
+
+/// One server over HTTP: nothing else by that name, on another port or with another scheme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointGrant {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// A name in lower case, or an address (IPv6 in brackets).
+    pub host: String,
+    pub port: u16,
 }
 
 /// A folder that a connector sees as `/`.
@@ -44,17 +56,21 @@ enum Need {
     Nothing,
     Folder,
     Socket,
+    Endpoint,
 }
 
 /// What Rust's and Python's standard libraries import whether they use it or not (WASI 0.2, with an
 /// empty context behind it), and what the contract offers.
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 14] = [
     Rule { prefix: "wasi:filesystem/types@0.3", needs: Need::Folder },
     Rule { prefix: "wasi:filesystem/preopens@0.3", needs: Need::Folder },
     Rule { prefix: "culvert:connector/posix@0.1", needs: Need::Folder },
     Rule { prefix: "wasi:sockets/types@0.3", needs: Need::Socket },
     Rule { prefix: "wasi:sockets/ip-name-lookup@0.3", needs: Need::Socket },
     Rule { prefix: "culvert:connector/tls@0.1", needs: Need::Socket },
+    Rule { prefix: "wasi:http/types@0.3", needs: Need::Endpoint },
+    Rule { prefix: "wasi:http/client@0.3", needs: Need::Endpoint },
+    Rule { prefix: "culvert:connector/credentials@0.1", needs: Need::Endpoint },
     Rule { prefix: "culvert:connector/types@0.1", needs: Need::Nothing },
     Rule { prefix: "wasi:filesystem/", needs: Need::Nothing },
     Rule { prefix: "wasi:io/", needs: Need::Nothing },
@@ -62,7 +78,7 @@ const RULES: [Rule; 11] = [
     Rule { prefix: "wasi:random/", needs: Need::Nothing },
 ];
 
-/// Time stands still for a connector, so the clocks tell it nothing.
+/// Time stands still for a connector without an endpoint, so the clocks tell it nothing.
 const CLOCKS: &str = "wasi:clocks/";
 
 // === impl Grants ===
@@ -70,8 +86,10 @@ const CLOCKS: &str = "wasi:clocks/";
 impl Grants {
     /// Every kind of grant there is: what it doesn't cover, no pipeline can.
     pub(crate) fn everything() -> Self {
+        let endpoint = EndpointGrant { scheme: String::new(), host: String::new(), port: 0 };
         Self {
             folder: Some(FolderGrant { path: "/".into(), writable: true }),
+            endpoints: vec![endpoint],
             socket: Some(SocketGrant { host: String::new(), port: 0, requests: Requests::default() }),
         }
     }
@@ -84,8 +102,8 @@ impl Grants {
         }
         Some(format!(
             "the connector imports {}, which nothing in its pipeline grants; a connector may import wasi:filesystem \
-             and culvert:connector/posix where its table names a folder, wasi:sockets and culvert:connector/tls \
-             where it names a server",
+             and culvert:connector/posix where its table names a folder, wasi:http and culvert:connector/credentials \
+             where it names an endpoint, wasi:sockets and culvert:connector/tls where it names a server",
             uncovered.join(", ")
         ))
     }
@@ -99,9 +117,38 @@ impl Grants {
                 Need::Nothing => true,
                 Need::Folder => self.folder.is_some(),
                 Need::Socket => self.socket.is_some(),
+                Need::Endpoint => !self.endpoints.is_empty(),
             },
             None => false,
         }
+    }
+
+    /// Whether a request may go there.
+    pub(crate) fn reaches(&self, uri: &http::Uri) -> bool {
+        let Some(asked) = EndpointGrant::of(uri) else { return false };
+        self.endpoints.contains(&asked)
+    }
+}
+
+// === impl EndpointGrant ===
+
+impl EndpointGrant {
+    /// The server of a URL; none if it names no host, or another scheme than HTTP's.
+    pub fn of(uri: &http::Uri) -> Option<Self> {
+        let scheme = uri.scheme_str()?.to_ascii_lowercase();
+        let standard = match scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
+        Some(Self { scheme, host, port: uri.port_u16().unwrap_or(standard) })
+    }
+
+    /// A server below this one's name, where a store has one for each bucket.
+    #[must_use]
+    pub fn below(&self, label: &str) -> Self {
+        Self { host: format!("{}.{}", label.to_ascii_lowercase(), self.host), ..self.clone() }
     }
 }
 
@@ -112,7 +159,8 @@ mod tests {
     #[test]
     fn a_folder_grant_covers_files_and_nothing_else() {
         let none = Grants::default();
-        let folder = Grants { folder: Some(FolderGrant { path: "/x".into(), writable: false }), ..Grants::default() };
+        let folder = Some(FolderGrant { path: "/x".into(), writable: false });
+        let folder = Grants { folder, ..Grants::default() };
         for import in ["wasi:filesystem/types@0.3.0", "culvert:connector/posix@0.1.0"] {
             assert!(none.refusal([import]).is_some_and(|sentence| sentence.contains(import)));
             assert_eq!(folder.refusal([import]), None);
@@ -121,5 +169,30 @@ mod tests {
             assert!(folder.refusal([import]).is_some_and(|sentence| sentence.contains(import)));
         }
         assert_eq!(none.refusal(["wasi:cli/environment@0.2.6", "wasi:io/streams@0.2.6"]), None);
+    }
+
+    #[test]
+    fn an_endpoint_grant_covers_one_scheme_host_and_port() {
+        let uri = |text: &str| text.parse::<http::Uri>().expect("a URL");
+        let endpoints = vec![EndpointGrant::of(&uri("https://S3.example.com")).expect("a server")];
+        let grants = Grants { endpoints, ..Grants::default() };
+        assert_eq!(grants.refusal(["wasi:http/client@0.3.0", "culvert:connector/credentials@0.1.0"]), None);
+        assert!(grants.refusal(["wasi:filesystem/types@0.3.0"]).is_some());
+        assert!(grants.reaches(&uri("https://s3.example.com/a?b")));
+        assert!(grants.reaches(&uri("https://s3.example.com:443/")));
+        for other in [
+            "http://s3.example.com/",
+            "https://s3.example.com:8443/",
+            "https://bucket.s3.example.com/",
+            "https://example.com/",
+            "https://169.254.169.254/",
+            "/no/host",
+        ] {
+            assert!(!grants.reaches(&uri(other)), "{other}");
+        }
+        let below = grants.endpoints[0].below("Bucket");
+        assert!(
+            Grants { endpoints: vec![below], ..Grants::default() }.reaches(&uri("https://bucket.s3.example.com/k"))
+        );
     }
 }

@@ -2,12 +2,15 @@
 //! them, carries the bytes past them. `flow` sees [`endpoint::SourceEndpoint`] and
 //! [`endpoint::SinkEndpoint`] and never a store. Knows no TOML and decides nothing about what moves.
 
+pub mod access;
 mod bindings;
 mod channel;
 mod convert;
+pub mod credentials;
 pub mod endpoint;
 mod files;
 pub mod grants;
+pub mod http;
 mod instance;
 pub mod limits;
 pub mod loader;

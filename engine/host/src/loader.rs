@@ -10,12 +10,15 @@ use tokio::task::LocalSet;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::{
+    access::Access,
     bindings::{
-        culvert::connector::posix,
+        culvert::connector::{credentials, posix},
         exports::culvert::connector::{connector, sink, source},
     },
+    credentials::Identity,
     files,
     grants::Grants,
+    http,
     instance::Instance,
     limits::Limits,
     open,
@@ -141,19 +144,19 @@ impl Connector {
     }
 
     /// Starts an instance on the current thread's `LocalSet`.
-    pub(crate) async fn start(&self, grants: &Grants, limits: &Limits) -> Result<Instance, String> {
-        self.inner.start(grants, limits).await
+    pub(crate) async fn start(&self, grants: &Grants, limits: &Limits, access: &Access) -> Result<Instance, String> {
+        self.inner.start(grants, limits, access).await
     }
 }
 
 // === impl Loaded ===
 
 impl Loaded {
-    async fn start(&self, grants: &Grants, limits: &Limits) -> Result<Instance, String> {
+    async fn start(&self, grants: &Grants, limits: &Limits, access: &Access) -> Result<Instance, String> {
         if let Some(refusal) = grants.refusal(self.imports.iter().map(String::as_str)) {
             return Err(refusal);
         }
-        let mut store = State::store(&self.engine, grants, limits).map_err(|error| match &grants.folder {
+        let mut store = State::store(&self.engine, grants, limits, access).map_err(|error| match &grants.folder {
             Some(folder) => format!("can't open the folder {}: {error}", folder.path.display()),
             None => error.to_string(),
         })?;
@@ -179,7 +182,8 @@ impl Loaded {
         let limits = Limits { compute_timeout: DESCRIBE_TIMEOUT, call_timeout: DESCRIBE_TIMEOUT, ..Limits::default() };
         let asked = LocalSet::new().block_on(&runtime, async {
             // Nothing is granted, so nothing that it imports leads anywhere.
-            let mut store = State::store(&self.engine, &Grants::default(), &limits).map_err(|e| e.to_string())?;
+            let mut store = State::store(&self.engine, &Grants::default(), &limits, &Access::default())
+                .map_err(|e| e.to_string())?;
             let instance = self.pre.instantiate_async(&mut store).await.map_err(|e| e.root_cause().to_string())?;
             let connector = self.indices.connector.load(&mut store, &instance).map_err(|e| e.to_string())?;
             let exports = Exports { connector, source: None, sink: None };
@@ -236,16 +240,19 @@ fn schema(text: &str, role: &str, exported: bool) -> Result<Option<Value>, Strin
 }
 
 /// WASI 0.2 for the guests' standard libraries, 0.3 for the contract, and the host's own functions.
-/// Sockets lead where the grants say; HTTP isn't linked at all.
+/// Sockets and HTTP lead where the grants say.
 fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
     files::replace_streams(&mut linker)?;
     open::replace_open(&mut linker)?;
     sockets::replace_sockets(&mut linker)?;
+    http::replace_bodies(&mut linker)?;
     linker.allow_shadowing(false);
     posix::add_to_linker::<State, Posix>(&mut linker, |state| state)?;
+    credentials::add_to_linker::<State, Identity>(&mut linker, |state| state)?;
     Ok(linker)
 }

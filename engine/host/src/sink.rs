@@ -1,7 +1,7 @@
 //! `flow::Sink` over a connector: chunks go in as a stream that the host takes back when the guest
 //! passes it on to a file. Checks what the guest answers; decides nothing.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use culvert_flow::{
     body::{BodyReader, Chunks},
@@ -14,7 +14,7 @@ use wasmtime::component::{Accessor, FutureReader, StreamReader};
 use crate::{
     bindings::{culvert::connector::types as wit, exports::culvert::connector::sink as wit_sink},
     convert,
-    files::{End, Feed, await_end},
+    files::{Feed, await_end, shared},
     instance::Instance,
     loader::Exports,
     progress::Progress,
@@ -81,13 +81,13 @@ impl Sink for HostSink {
         let sent = convert::to_wit_object(object);
         let BodyReader { chunks, end } = body;
         let progress = Arc::new(Progress::default());
-        let shared = Arc::clone(&progress);
+        let watched = Arc::clone(&progress);
         let stored = self.call("put", Some(&object.key), Some(&progress), async move |accessor, sink| {
             let (data, whole) = accessor.with(|mut access| {
-                let end: End = Arc::new(Mutex::new(Some(end)));
-                let feed = Feed::new(chunks, Arc::clone(&end), Arc::clone(&shared));
+                let end = shared(end);
+                let feed = Feed::new(chunks, Some(end.clone()), Arc::clone(&watched));
                 let whole = async move {
-                    wasmtime::error::Ok(match await_end(&end, &shared).await {
+                    wasmtime::error::Ok(match await_end(end, &watched).await {
                         Ok(checksums) => Ok(convert::to_wit_checksums(&checksums)),
                         Err(error) => Err(convert::to_wit_error(&error)),
                     })
@@ -118,7 +118,7 @@ impl Sink for HostSink {
         let progress = Arc::new(Progress::default());
         let shared = Arc::clone(&progress);
         let written = self.call("write-part", None, Some(&progress), async move |accessor, sink| {
-            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, End::default(), shared)))?;
+            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, None, shared)))?;
             sink.call_write_part(accessor, upload, sent, data).await
         });
         let receipt = written.await?;

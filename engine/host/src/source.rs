@@ -19,6 +19,7 @@ use crate::{
     channel::{Deliver, Wanted, bytewise, items},
     convert,
     files::{FileReading, error_code},
+    http::Incoming,
     instance::Instance,
     sockets::SocketReading,
     state::State,
@@ -52,6 +53,7 @@ pub struct HostData {
 enum Origin {
     File(FileReading),
     Socket(SocketReading),
+    Http(Incoming),
     Guest(Wanted),
 }
 
@@ -138,7 +140,7 @@ fn same_key(it: wit::Object, key: &Key, operation: &'static str) -> Result<Objec
     Err(Error::new(Code::PROTOCOL, operation, "the connector answered about another object").with_key(key))
 }
 
-/// Takes a file that the guest passed on, or asks the guest for its bytes.
+/// Takes a file or an HTTP answer that the guest passed on, or asks the guest for its bytes.
 fn take_over(
     accessor: &Accessor<State>,
     data: StreamReader<u8>,
@@ -150,11 +152,14 @@ fn take_over(
             Ok(file) => Origin::File(file),
             Err(data) => match data.try_into::<SocketReading>(&mut access) {
                 Ok(socket) => Origin::Socket(socket),
-                Err(data) => {
-                    let (consumer, wanted) = bytewise();
-                    data.pipe(&mut access, consumer)?;
-                    Origin::Guest(wanted)
-                }
+                Err(data) => match data.try_into::<Incoming>(&mut access) {
+                    Ok(answer) => Origin::Http(answer),
+                    Err(data) => {
+                        let (consumer, wanted) = bytewise();
+                        data.pipe(&mut access, consumer)?;
+                        Origin::Guest(wanted)
+                    }
+                },
             },
         };
         Ok((origin, outcome))
@@ -226,6 +231,10 @@ impl Data for HostData {
                 let bytes = socket.next(max).await.unwrap_or_default();
                 (!bytes.is_empty()).then_some(Chunk::Bytes(bytes))
             }
+            Some(Origin::Http(answer)) => {
+                let next = answer.next(max).await;
+                next.map_err(|error| broken_off(error).with_key(&self.key))?.map(Chunk::Bytes)
+            }
             Some(Origin::Guest(wanted)) => {
                 let idle = self.instance.limits().idle_timeout;
                 match timeout(idle, wanted.next(max)).await {
@@ -250,6 +259,9 @@ impl Data for HostData {
                 file.has_more().map_err(|error| io_error(&error).with_key(&self.key))?
             }
             (Some(Origin::Socket(socket)), None) => socket.next(1).await.is_ok_and(|bytes| !bytes.is_empty()),
+            (Some(Origin::Http(answer)), _) => {
+                answer.next(1).await.map_err(|error| broken_off(error).with_key(&self.key))?.is_some()
+            }
             (Some(Origin::Guest(wanted)), _) => {
                 let idle = self.instance.limits().idle_timeout;
                 match timeout(idle, wanted.next(1)).await {
@@ -287,6 +299,7 @@ impl HostData {
 
     /// Closes the data and waits for the source's word on it.
     async fn end(&mut self) -> Result<(), Error> {
+        // An HTTP answer that wasn't read to its end takes its connection with it.
         match self.origin.take() {
             Some(Origin::File(mut file)) => file.close(Ok(())),
             Some(Origin::Socket(mut socket)) => socket.close(Ok(())),
@@ -295,6 +308,11 @@ impl HostData {
         let Some(outcome) = self.outcome.take() else { return Ok(()) };
         conclude(&self.instance, "read", outcome).await.map_err(|error| error.with_key(&self.key))
     }
+}
+
+/// The source's server stopped before it had sent everything.
+fn broken_off(error: String) -> Error {
+    Error::new(Code::CONNECTION_FAILED, "read", format!("the answer broke off: {error}"))
 }
 
 fn io_error(error: &std::io::Error) -> Error {

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use wasmtime::{CallHook, Engine, Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::{
+    access::Access,
+    credentials::Credentials,
     grants::Grants,
+    http::{Hooks, Http},
     limits::{LimitExceeded, Limiter, Limits},
     runtime::EPOCH_TICK,
     sockets::Network,
@@ -23,6 +27,9 @@ pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
     network: Network,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    credentials: Credentials,
     limiter: Limiter,
     /// Ticks that passed while the guest was computing, since it was last entered.
     computing_ticks: u32,
@@ -38,9 +45,17 @@ impl State {
     ///
     /// # Errors
     /// The granted folder can't be opened.
-    pub(crate) fn store(engine: &Engine, grants: &Grants, limits: &Limits) -> std::io::Result<Store<Self>> {
+    pub(crate) fn store(
+        engine: &Engine,
+        grants: &Grants,
+        limits: &Limits,
+        access: &Access,
+    ) -> std::io::Result<Store<Self>> {
         let mut wasi = WasiCtx::builder();
-        wasi.allow_blocking_current_thread(true).wall_clock(Frozen).monotonic_clock(Frozen);
+        wasi.allow_blocking_current_thread(true);
+        if grants.endpoints.is_empty() {
+            wasi.wall_clock(Frozen).monotonic_clock(Frozen);
+        }
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         if let Some(folder) = &grants.folder {
             let permissions = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
@@ -50,8 +65,17 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        let network = Network::new(grants.socket.as_ref(), limits);
-        let state = Self { table, wasi: wasi.build(), network, limiter: Limiter::new(limits), computing_ticks: 0 };
+        let client = access.http.as_ref().map(Http::client);
+        let state = Self {
+            table,
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            hooks: Hooks::new(client, grants.clone()),
+            credentials: access.credentials.clone(),
+            network: Network::new(grants.socket.as_ref(), limits),
+            limiter: Limiter::new(limits),
+            computing_ticks: 0,
+        };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(MAX_CALL_BYTES);
@@ -62,6 +86,16 @@ impl State {
     /// Where its sockets lead.
     pub(crate) fn network(&mut self) -> &mut Network {
         &mut self.network
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }
 

@@ -51,6 +51,8 @@ pub enum Grant {
     Endpoint(String),
     /// The same for a server that's spoken to over TCP: `ftp://example.com:2121`.
     Socket(String),
+    /// The server of this name below each endpoint: `archive` for `https://archive.example.com:8443`.
+    Subdomain(String),
 }
 
 // === impl Endpoint ===
@@ -95,6 +97,7 @@ impl Endpoint {
             (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
             (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
             (Some("socket"), Some(url)) => grants.push(Grant::Socket(origin(url))),
+            (Some("subdomain"), Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
             _ => {}
         });
         grants

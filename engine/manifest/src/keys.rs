@@ -287,6 +287,14 @@ pub(crate) const KEYS: &[Key] = &[
         about: "What the keys of the reports at the sink start with.",
     },
     Key {
+        section: REPORT,
+        name: "sha256sums",
+        kind: Kind::Boolean,
+        default: Some("false"),
+        example: "true",
+        about: "SHA-256 is computed over each object that moves as a whole, for the report's `SHA256SUMS`.",
+    },
+    Key {
         section: LIMITS,
         name: "memory",
         kind: Kind::Size { min: MEMORY_BYTES.0, max: MEMORY_BYTES.1 },

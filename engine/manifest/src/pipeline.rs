@@ -49,6 +49,8 @@ pub struct Report {
     pub to_sink: bool,
     /// What their keys at the sink start with: `.culvert-reports/` by default.
     pub prefix: String,
+    /// Whether SHA-256 is computed for it; false by default. `transfer.sha256` says the same.
+    pub sha256sums: bool,
 }
 
 /// The tunnel that everything of a pipeline goes through.
@@ -101,11 +103,12 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let schedule = schedule(section(root, SCHEDULE, context), context);
     let report = report(section(root, REPORT, context), context);
     let limits = limits(section(root, LIMITS, context), context);
-    let (transfer, max_percent) = transfer?;
+    let (mut transfer, max_percent) = transfer?;
     let report = report?;
+    transfer.sha256 = report.sha256sums;
     // A report isn't extra.
-    let spare = report.to_sink.then(|| report.prefix.as_str().into());
-    let delete_extra = max_percent.map(|max_percent| DeleteExtra { max_percent, spare });
+    let keep: Vec<_> = report.to_sink.then(|| report.prefix.clone()).into_iter().collect();
+    let delete_extra = max_percent.map(|max_percent| DeleteExtra { max_percent, keep });
     Some(Pipeline {
         name: name?,
         tunnel: tunnel?,
@@ -204,7 +207,8 @@ fn schedule(mut table: Section, context: &mut Context<'_>) -> Schedule {
 
 fn report(mut table: Section, context: &mut Context<'_>) -> Option<Report> {
     let (to_sink, prefix) = (table.boolean("to_sink", context), table.prefix("prefix", context));
-    Some(Report { to_sink: to_sink?, prefix: prefix? })
+    let sha256sums = table.boolean("sha256sums", context);
+    Some(Report { to_sink: to_sink?, prefix: prefix?, sha256sums: sha256sums? })
 }
 
 /// With it, the most that may be deleted, in percent; none: nothing.
@@ -228,6 +232,7 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, 
         part_size: part_size?,
         attempts: positive(attempts?)?,
         max_backoff: max_backoff?,
+        sha256: false,
     };
     Some((transfer, delete_extra?.then_some(max_percent)))
 }

@@ -46,13 +46,14 @@ fn the_shortest_file_has_every_default() {
         part_size: ByteSize(16 << 20),
         attempts: NonZeroU32::new(5).unwrap(),
         max_backoff: Duration::from_secs(30),
+        sha256: false,
     };
     assert_eq!(pipeline.transfer, transfer);
     assert!(pipeline.selection.include.is_none() && pipeline.selection.exclude.is_none());
     assert_eq!((pipeline.selection.min_size, pipeline.selection.max_size), (None, None));
     assert!(pipeline.selection.prefixes.is_empty() && pipeline.selection.hits().is_empty());
     assert_eq!(pipeline.schedule, Schedule::default());
-    assert_eq!(pipeline.report, Report { to_sink: false, prefix: ".culvert-reports/".to_owned() });
+    assert_eq!(pipeline.report, Report { to_sink: false, prefix: ".culvert-reports/".to_owned(), sha256sums: false });
 }
 
 #[test]
@@ -87,6 +88,7 @@ fn every_key_arrives() {
         [report]
         to_sink = {{ env = "FLAG" }}
         prefix = "reports/nas-"
+        sha256sums = true
         [limits]
         memory = "512 MiB"
         compute_timeout = "500ms"
@@ -118,11 +120,12 @@ fn every_key_arrives() {
     let windows = [(clock(22, 0), clock(6, 0)), (clock(12, 30), clock(0, 0))];
     assert_eq!(schedule.windows, windows.map(|(start, end)| Window { start, end }));
     assert_eq!(schedule.timezone.iana_name(), Some("Europe/Berlin"));
-    assert_eq!(pipeline.report, Report { to_sink: true, prefix: "reports/nas-".to_owned() });
+    assert_eq!(pipeline.report, Report { to_sink: true, prefix: "reports/nas-".to_owned(), sha256sums: true });
     let transfer = pipeline.transfer;
     assert_eq!((transfer.overwrite, transfer.verify), (Overwrite::IfNewer, Verify::Size));
     assert_eq!((transfer.workers.get(), transfer.attempts.get()), (12, 7));
     assert_eq!((transfer.part_size, transfer.max_backoff), (ByteSize(64 << 20), Duration::from_secs(120)));
+    assert!(transfer.sha256, "the report asks for it");
     let limits = ConnectorLimits {
         memory: ByteSize(512 << 20),
         compute_timeout: Duration::from_millis(500),

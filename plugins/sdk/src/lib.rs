@@ -10,6 +10,7 @@
 pub mod bindings;
 pub mod config;
 pub mod error;
+pub mod http;
 pub mod instance;
 pub mod socket;
 pub mod stream;
@@ -17,7 +18,7 @@ pub mod stream;
 pub use bindings::{
     connector::exports::culvert::connector::connector,
     imports::{
-        culvert::connector::{posix, tls, types},
+        culvert::connector::{credentials, posix, tls, types},
         wasi,
     },
     sink::exports::culvert::connector::sink,

@@ -6,9 +6,12 @@ use std::future::Future;
 use wit_bindgen::{FutureReader, StreamReader, StreamWriter, spawn_local};
 
 use crate::{
-    bindings::source::{wit_future, wit_stream},
+    bindings::{
+        imports,
+        source::{wit_future, wit_stream},
+    },
     error,
-    types::{Entry, Error},
+    types::{Checksum, Entry, Error},
 };
 
 /// Entries that go over in one write: each write is a call into the host, and 128 entries with keys
@@ -37,6 +40,19 @@ pub fn outcome(work: impl Future<Output = Result<(), Error>> + 'static) -> Futur
     spawn_local(async move {
         let result = work.await;
         // An engine that has dropped its end no longer wants to know.
+        let _ = writer.write(result).await;
+    });
+    reader
+}
+
+/// The word that a body is whole, or isn't, for bytes that the connector itself hands to
+/// `posix.write-file`. The engine's own bytes come with theirs.
+pub fn whole(result: Result<Vec<Checksum>, Error>) -> FutureReader<Result<Vec<Checksum>, Error>> {
+    let (writer, reader) = imports::wit_future::new::<Result<Vec<Checksum>, Error>>(|| {
+        Err(error::internal("nobody said that the body is whole"))
+    });
+    spawn_local(async move {
+        // A host that has dropped its end no longer wants to know.
         let _ = writer.write(result).await;
     });
     reader

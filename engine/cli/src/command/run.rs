@@ -1,8 +1,9 @@
 //! `engine run`: moves what a pipeline selects, round by round, and stops cleanly when it's told to.
 
 pub(super) mod only;
+mod reporting;
 mod rounds;
-mod signals;
+pub(super) mod signals;
 
 use std::{
     process,
@@ -14,7 +15,8 @@ use culvert_flow::{
     error::Code,
     journal::Journal,
     meter::Meter,
-    rules::Selection,
+    object::Algorithm,
+    rules::{Selection, Transfer},
     run::{Job, State, Summary, ThreadPerWorker},
     schedule::Round,
     sync::Cancel,
@@ -111,16 +113,22 @@ pub(super) fn job(
         delete_extra: journal.as_ref().and(pipeline.delete_extra.clone()),
         journal,
         round: 1,
+        checksums: also(&pipeline.transfer),
         seed: seed(),
     }
+}
+
+/// What is computed of every object besides what proves it.
+pub(super) fn also(transfer: &Transfer) -> Vec<Algorithm> {
+    transfer.sha256.then_some(Algorithm::Sha256).into_iter().collect()
 }
 
 /// What is shown of a run of this pipeline.
 pub(super) fn output(assembly: &Assembly, round: u32, json: bool, objects: bool) -> Arc<Output> {
     let pipeline = &assembly.pipeline;
-    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel };
+    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel_limits };
     let meter = Arc::new(Meter::new(pipeline.transfer.workers.get()));
-    Arc::new(Output::new(run, meter, assembly.budget.clone(), json, objects))
+    Arc::new(Output::new(run, meter, assembly.tunnel.clone(), json, objects))
 }
 
 // === impl Runner ===
@@ -135,6 +143,7 @@ impl Runner<'_> {
         let cancel = Cancel::new();
         let output = output(assembly, round.number, self.json, false);
         let selection = self.selection.for_round(round.start);
+        let rules = selection.clone();
         let mut job = job(assembly, selection, &output, cancel.clone(), Some(Arc::clone(journal)));
         job.sweep = self.sweep && round.number == 1;
         job.round = round.number;
@@ -159,6 +168,9 @@ impl Runner<'_> {
             }
         };
         output.summary(&summary);
+        if summary.state != State::Interrupted {
+            reporting::report(self, &output, rules.hits(), signals).await?;
+        }
         Ok(Ended { summary, by_window })
     }
 }

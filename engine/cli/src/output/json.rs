@@ -17,6 +17,8 @@ pub(super) fn event(run: &Run, event: &Event) -> Option<Value> {
         Event::ObjectSkipped { key, reason } => {
             json!({"event": "skipped", "key": key.as_str(), "reason": reason.to_string()})
         }
+        Event::ObjectDeleted { key } => json!({"event": "deleted", "key": key.as_str()}),
+        Event::NothingDeleted { reason } => json!({"event": "nothing-deleted", "reason": reason}),
         Event::ObjectFailed { name, error, attempts } => json!({
             "event": "failed", "key": name, "operation": error.operation, "code": error.code.as_str(),
             "message": error.message, "attempts": attempts,
@@ -33,8 +35,6 @@ pub(super) fn event(run: &Run, event: &Event) -> Option<Value> {
             "event": "listing-failed", "folder": folder.as_ref().map(|folder| folder.as_str()),
             "code": error.code.as_str(), "message": error.message,
         }),
-        Event::ObjectDeleted { key } => json!({"event": "deleted", "key": key.as_str()}),
-        Event::NothingDeleted { reason } => json!({"event": "nothing-deleted", "reason": reason}),
         Event::RunFinished(_) => return None,
     })
 }

@@ -15,6 +15,8 @@ pub(super) fn event(run: &Run, event: &Event, objects: bool) -> Option<String> {
         Event::RunStarted => Some(format!("run {} of {} begins", run.id, run.pipeline)),
         Event::Swept { removed: 0 } => None,
         Event::Swept { removed } => Some(format!("removed  {removed} temporary files that an earlier run had left")),
+        Event::NothingDeleted { reason } => Some(format!("kept     what the source doesn't have: {reason}")),
+        Event::ObjectDeleted { key } if objects => Some(format!("{:<9}  {:>12}  {key}", "delete", "")),
         Event::ObjectFailed { name, error, attempts } => {
             let (name, operation, message, code) = (one_line(name), error.operation, &error.message, &error.code);
             Some(format!("failed  {name}: {operation}: {message} ({code}), {attempts} attempts"))
@@ -29,7 +31,6 @@ pub(super) fn event(run: &Run, event: &Event, objects: bool) -> Option<String> {
             Some(format!("{word:<9}  {size:>12}  {key} ({reason})"))
         }
         Event::ObjectSkipped { key, reason } if objects => Some(format!("{:<9}  {:>12}  {key} ({reason})", "skip", "")),
-        Event::NothingDeleted { reason } => Some(format!("deleted nothing: {reason}")),
         Event::Retry { key, error, attempt, pause, .. } => {
             tracing::info!(key = key.as_ref().map(|key| key.as_str()), %error, attempt, ?pause, "trying again");
             None
@@ -51,12 +52,12 @@ pub(super) fn progress(meter: &Meter) -> String {
 }
 
 pub(super) fn summary(run: &Run, summary: &Summary) -> String {
-    let Summary { listed, moved, skipped, failed, deleted, bytes_moved, repaired, retries, seconds, state } = summary;
+    let Summary { listed, moved, skipped, failed, deleted, repaired, bytes_moved, retries, seconds, state } = summary;
     let rate = if *seconds > 0.0 { rate(*bytes_moved, *seconds) } else { String::new() };
     let mut text = format!("run {} {} in {seconds:.1} s\n", run.id, state_word(state));
     text.push_str(&format!("  moved    {moved} objects, {}{rate}\n", HumanBytes(*bytes_moved)));
     text.push_str(&format!("  skipped  {skipped}\n  failed   {failed}\n"));
-    text.push_str(&format!("  listed   {listed}, deleted {deleted}, retries {retries}, repaired {repaired}"));
+    text.push_str(&format!("  listed   {listed}, deleted {deleted}, repaired {repaired}, retries {retries}"));
     if let State::Failed(error) = state {
         text.push_str(&format!("\n  stopped  {error}"));
     }
@@ -88,6 +89,6 @@ fn rate(bytes: u64, seconds: f64) -> String {
 }
 
 /// A line break in a name must not look like a line of the engine's.
-fn one_line(name: &str) -> String {
+pub(crate) fn one_line(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }

@@ -69,7 +69,7 @@ impl Reader {
     /// Opens the journal at `path`.
     ///
     /// # Errors
-    /// `not-found` where there is none, `corrupt` if it's something else, `unsupported` if it's of
+    /// `not-found` where there is none or no run has begun, `corrupt` if it's something else, `unsupported` if it's of
     /// another version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self { path: path.to_owned(), connection: schema::open_read_only(path)? })

@@ -32,6 +32,7 @@ pub(crate) enum Entry {
     },
     End {
         summary: Box<Summary>,
+        whole: bool,
         now: SystemTime,
     },
     /// An object is whole at the sink, and proven.
@@ -322,12 +323,14 @@ impl RunState {
     pub(super) const FINISHED: i64 = 1;
     pub(super) const INTERRUPTED: i64 = 2;
     pub(super) const FAILED: i64 = 3;
+    /// Failed after it had gone through everything that it could list.
+    pub(super) const FAILED_WHOLE: i64 = 4;
 
     pub(super) fn parse(number: i64) -> Self {
         match number {
             Self::FINISHED => Self::Finished,
             Self::INTERRUPTED => Self::Interrupted,
-            Self::FAILED => Self::Failed,
+            Self::FAILED | Self::FAILED_WHOLE => Self::Failed,
             _ => Self::Running,
         }
     }

@@ -121,7 +121,11 @@ fn checked(path: &Path, connection: &Connection, empty_will_do: bool) -> Result<
     let tables = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
     // Also what's left of an engine that was killed while it made the file.
     let is_empty = application == 0 && tables.map_err(|error| failure(path, &error))? == 0;
-    if application != APPLICATION_ID && !(is_empty && empty_will_do) {
+    if is_empty && !empty_will_do {
+        let message = format!("the journal {} is empty: no run has begun", path.display());
+        return Err(Error::new(Code::NOT_FOUND, "journal", message));
+    }
+    if application != APPLICATION_ID && !is_empty {
         let message =
             format!("{} isn't a journal of this engine: move it away, or name another state folder", path.display());
         return Err(Error::new(Code::CORRUPT, "journal", message));

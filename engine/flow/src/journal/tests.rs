@@ -80,7 +80,7 @@ fn what_was_written_comes_back() {
     journal.record(Entry::Skipped { item: Item::of(&late), reason: (&SkipReason::TooOld).into() }).expect("recorded");
     let failed = Entry::Failed { name: "c\n".into(), error: error(Code::NO_SPACE), attempts: 3 };
     journal.record(failed).expect("recorded");
-    journal.end(&summary(State::Finished)).expect("written");
+    journal.end(&summary(State::Finished), true).expect("written");
 
     let reader = journal.reader().expect("it reads");
     let records: Vec<_> = reader.records(Wanted::Everything).map(|record| record.expect("a record")).collect();
@@ -178,7 +178,7 @@ fn a_run_that_was_killed_is_resumed_and_loses_its_last_group_only() {
     assert_eq!((second.run, second.resumed), (first.run, true));
     assert_eq!(names(&journal, Wanted::Moved(first.run)), ["a"]);
     journal.record(moved("b")).expect("recorded");
-    journal.end(&summary(State::Finished)).expect("written");
+    journal.end(&summary(State::Finished), true).expect("written");
     let last = journal.reader().expect("it reads").last_run().expect("read").expect("a run");
     assert_eq!((last.moved, last.listed), (2, 2), "both processes' work counts once");
     assert_eq!(begin(&journal), Started { run: first.run + 1, resumed: false, after: None });
@@ -190,7 +190,7 @@ fn the_listing_goes_on_where_everything_before_is_done() {
     let journal = place.open();
     begin(&journal);
     journal.record(Entry::Position(Some(key("m")))).expect("recorded");
-    journal.end(&summary(State::Interrupted)).expect("written");
+    journal.end(&summary(State::Interrupted), true).expect("written");
     assert_eq!(begin(&journal).after, Some(key("m")));
     drop(journal);
     // Another selection passed over other objects.
@@ -198,13 +198,13 @@ fn the_listing_goes_on_where_everything_before_is_done() {
     let journal = Journal::open(&place.path(), &other).expect("it opens");
     assert_eq!(begin(&journal).after, None);
     journal.record(Entry::Position(Some(key("m")))).expect("recorded");
-    journal.end(&summary(State::Finished)).expect("written");
+    journal.end(&summary(State::Finished), true).expect("written");
     assert_eq!(begin(&journal).after, None, "a new run lists everything");
     // What has failed must be come across again.
     journal.record(Entry::Position(Some(key("m")))).expect("recorded");
     journal.record(Entry::Failed { name: "a".into(), error: error(Code::IO), attempts: 1 }).expect("recorded");
     journal.record(Entry::Position(Some(key("n")))).expect("recorded");
-    journal.end(&summary(State::Interrupted)).expect("written");
+    journal.end(&summary(State::Interrupted), true).expect("written");
     assert_eq!(begin(&journal).after, None);
 }
 
@@ -329,7 +329,7 @@ fn marks_of_unchanged_objects_are_written_at_the_latest_when_it_closes() {
     let journal = place.open();
     begin(&journal);
     journal.record(moved("a")).expect("recorded");
-    journal.end(&summary(State::Finished)).expect("written");
+    journal.end(&summary(State::Finished), true).expect("written");
     let run = begin(&journal).run;
     let entry = Entry::Unchanged { keys: vec![key("a")], reason: (&SkipReason::Done).into() };
     journal.record(entry).expect("recorded");
@@ -343,7 +343,7 @@ fn a_position_is_never_ahead_of_the_marks_before_it() {
     let journal = place.open();
     begin(&journal);
     journal.record(moved("a")).expect("recorded");
-    journal.end(&summary(State::Finished)).expect("written");
+    journal.end(&summary(State::Finished), true).expect("written");
     let run = begin(&journal).run;
     let entry = Entry::Unchanged { keys: vec![key("a")], reason: (&SkipReason::Done).into() };
     journal.record(entry).expect("recorded");
@@ -373,7 +373,7 @@ fn reports_page_through_everything() {
         journal.record(moved(name)).expect("recorded");
     }
     let keys = all.iter().step_by(2).map(|name| key(name)).collect::<Vec<_>>();
-    journal.end(&summary(State::Finished)).expect("written");
+    journal.end(&summary(State::Finished), true).expect("written");
     let run = begin(&journal).run;
     journal.record(Entry::Unchanged { keys, reason: (&SkipReason::Done).into() }).expect("recorded");
     journal.flush().expect("written");

@@ -219,7 +219,9 @@ impl Writer {
         });
         let last = last.optional()?;
         let (id, resumed, before) = match last {
-            Some((id, state, figures)) if state != RunState::FINISHED => (id, true, figures),
+            Some((id, state, figures)) if ![RunState::FINISHED, RunState::FAILED_WHOLE].contains(&state) => {
+                (id, true, figures)
+            }
             Some((id, ..)) => (id + 1, false, Figures::default()),
             None => (1, false, Figures::default()),
         };
@@ -242,7 +244,7 @@ impl Writer {
         Ok(Started { run: id, resumed, after })
     }
 
-    fn end(&mut self, summary: &Summary, now: SystemTime) -> rusqlite::Result<()> {
+    fn end(&mut self, summary: &Summary, whole: bool, now: SystemTime) -> rusqlite::Result<()> {
         let Some(run) = self.run.take() else { return Ok(()) };
         let mut figures = run.before.and(&Figures::of_summary(summary, &run.meter));
         if run.resumed {
@@ -253,6 +255,7 @@ impl Writer {
         let (state, error) = match &summary.state {
             State::Finished => (RunState::FINISHED, None),
             State::Interrupted => (RunState::INTERRUPTED, None),
+            State::Failed(error) if whole => (RunState::FAILED_WHOLE, Some(error.to_string())),
             State::Failed(error) => (RunState::FAILED, Some(error.to_string())),
         };
         let sql = "UPDATE runs SET state = ?2, ended = ?3, error = ?4, repaired = repaired + ?5, \

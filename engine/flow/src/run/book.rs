@@ -78,8 +78,8 @@ impl Book {
         })
     }
 
-    pub(super) fn end(&self, summary: &Summary) -> Result<(), Error> {
-        self.journal.end(summary)
+    pub(super) fn end(&self, summary: &Summary, whole: bool) -> Result<(), Error> {
+        self.journal.end(summary, whole)
     }
 
     pub(super) fn is_resumed(&self) -> bool {

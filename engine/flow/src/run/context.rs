@@ -63,11 +63,12 @@ pub(super) struct Tallies {
 
 impl Context {
     pub(super) fn new(job: Job, tallies: Option<Mutex<Tallies>>, source: &Capabilities, sinks: &impl OpenSink) -> Self {
-        let Job { selection, transfer, tunnel, meter, events, cancel, sweep, seed, .. } = job;
+        let Job { selection, transfer, tunnel, meter, events, cancel, sweep, checksums, seed, .. } = job;
         let terms = Terms {
             tunnel,
             stop: Cancel::new(),
             verify: transfer.verify,
+            also: checksums,
             replace: if transfer.overwrite == Overwrite::Never { Replace::Never } else { Replace::Always },
             sink: sinks.capabilities().clone(),
             takes_extents: sinks.takes_extents(),

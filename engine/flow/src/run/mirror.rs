@@ -32,11 +32,10 @@ struct Mirror<'a, Si: OpenSink> {
     context: &'a Context,
     book: &'a Book,
     sinks: &'a Si,
+    rules: &'a DeleteExtra,
     lookup: Lookup,
     sink: Option<Si::Sink>,
     jitter: Jitter,
-    /// Start of keys that are left alone.
-    spare: Option<&'a str>,
     /// False: only counts.
     deletes: bool,
     batch: Vec<(Object, Option<Arc<Folder>>)>,
@@ -46,7 +45,7 @@ struct Mirror<'a, Si: OpenSink> {
 }
 
 /// Deletes what's extra. An error says why nothing (more) was deleted.
-pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, asked: &DeleteExtra) -> Result<(), Error> {
+pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, rules: &DeleteExtra) -> Result<(), Error> {
     let Some(book) = &context.book else { return Ok(()) };
     let reason = if context.meter.failed.get() > 0 {
         Some("some objects failed, so what the source has isn't known well enough")
@@ -60,20 +59,20 @@ pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, asked: &
         return Ok(());
     }
     book.flush()?;
-    let counted = Mirror::new(context, book, sinks, asked, false)?.run().await?;
+    let max_percent = rules.max_percent;
+    let counted = Mirror::new(context, book, sinks, rules, false)?.run().await?;
     if counted.extra == 0 {
         return Ok(());
     }
-    let max_percent = asked.max_percent;
     if counted.extra.saturating_mul(100) > u64::from(max_percent).saturating_mul(counted.total) {
         let Mirror { extra, total, .. } = counted;
         let message = format!(
             "{extra} of the sink's {total} objects aren't at the source, and a run may delete {max_percent} % of them: \
-             see whether the source is whole, or raise max_delete_percent; nothing was deleted"
+             see whether the source is whole, or raise max_delete; nothing was deleted"
         );
         return Err(Error::new(Code::LIMIT, "delete", message));
     }
-    Mirror::new(context, book, sinks, asked, true)?.run().await?;
+    Mirror::new(context, book, sinks, rules, true)?.run().await?;
     Ok(())
 }
 
@@ -84,17 +83,17 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
         context: &'a Context,
         book: &'a Book,
         sinks: &'a Si,
-        asked: &'a DeleteExtra,
+        rules: &'a DeleteExtra,
         deletes: bool,
     ) -> Result<Self, Error> {
         Ok(Self {
             context,
             book,
             sinks,
+            rules,
             lookup: book.lookup()?,
             sink: None,
             jitter: context.jitter(usize::MAX - 1),
-            spare: asked.spare.as_deref(),
             deletes,
             batch: Vec::new(),
             due: Arc::default(),
@@ -143,7 +142,8 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
         if let Some(folder) = &folder {
             folder.keep();
         }
-        if matches!(object.kind, Kind::Other(_)) || self.is_foreign(&object) {
+        let kept = self.rules.keep.iter().any(|start| object.key.as_str().starts_with(start.as_str()));
+        if kept || matches!(object.kind, Kind::Other(_)) || refusal(&object, &self.context.selection).is_some() {
             // What isn't selected is nobody's concern, and holds its folder.
             folder.iter().for_each(|folder| folder.touch());
             return Ok(());
@@ -173,7 +173,7 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
         }
         loop {
             let Some(Due { object, parent, touched }) = lock(&self.due).pop() else { return Ok(()) };
-            let emptied = self.deletes && !touched && !self.is_foreign(&object);
+            let emptied = self.deletes && !touched && refusal(&object, &self.context.selection).is_none();
             let gone = emptied && !self.is_seen(&object)? && self.delete(&object).await;
             if let Some(parent) = &parent
                 && !gone
@@ -181,12 +181,6 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
                 parent.touch();
             }
         }
-    }
-
-    /// Whether it's none of the pipeline's business.
-    fn is_foreign(&self, object: &Object) -> bool {
-        self.spare.is_some_and(|spare| object.key.as_str().starts_with(spare))
-            || refusal(object, &self.context.selection).is_some()
     }
 
     fn is_seen(&self, folder: &Object) -> Result<bool, Error> {

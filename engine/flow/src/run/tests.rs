@@ -62,6 +62,7 @@ impl Stage {
             part_size: ByteSize(10_000),
             attempts: NonZeroU32::new(4).expect("four"),
             max_backoff: Duration::from_secs(5),
+            sha256: false,
         };
         let job = Job {
             selection: Selection::default(),
@@ -73,6 +74,7 @@ impl Stage {
             sweep: false,
             journal: None,
             round: 1,
+            checksums: Vec::new(),
             delete_extra: None,
             seed: 1,
         };

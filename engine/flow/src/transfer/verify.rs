@@ -23,8 +23,8 @@ pub enum Grade {
 const CHEAPEST_FIRST: [Algorithm; 5] =
     [Algorithm::Crc64Nvme, Algorithm::Crc64Xz, Algorithm::Crc32c, Algorithm::Sha256, Algorithm::Md5];
 
-/// What to compute over an object that's read as a whole: one algorithm that the sink reports, and
-/// one that the source knows, where that isn't the same.
+/// What to compute over an object that's read as a whole: what the sink may report, since not every
+/// store does what its connector can, and one that the source knows, where that isn't among them.
 pub(super) fn whole_algorithms(verify: Verify, object: &Object, sink: &Capabilities) -> Vec<Algorithm> {
     if verify == Verify::Size {
         return Vec::new();
@@ -34,7 +34,7 @@ pub(super) fn whole_algorithms(verify: Verify, object: &Object, sink: &Capabilit
     let first = |wanted: &dyn Fn(&Algorithm) -> bool| CHEAPEST_FIRST.into_iter().find(wanted);
     let mut algorithms: Vec<_> = match first(&|algorithm| known(algorithm) && reported(algorithm)) {
         Some(both) => vec![both],
-        None => first(&reported).into_iter().chain(first(&known)).collect(),
+        None => CHEAPEST_FIRST.into_iter().filter(reported).chain(first(&known)).collect(),
     };
     if algorithms.is_empty() && verify == Verify::Reread {
         algorithms.push(CHEAPEST_FIRST[0]);
@@ -51,6 +51,16 @@ pub(crate) fn part_algorithm(verify: Verify, sink: &Capabilities) -> Option<Algo
         Verify::Checksum => reported,
         Verify::Reread => reported.or(Some(CHEAPEST_FIRST[0])),
     }
+}
+
+/// What verification needs, and what is asked for besides.
+pub(super) fn and_also(mut algorithms: Vec<Algorithm>, also: &[Algorithm]) -> Vec<Algorithm> {
+    for algorithm in also {
+        if !algorithms.contains(algorithm) {
+            algorithms.push(*algorithm);
+        }
+    }
+    algorithms
 }
 
 /// The checksums of the whole from those of its parts in order, each with its length in bytes.

@@ -31,6 +31,13 @@ pub(super) struct Checker<So: OpenSource, Si: OpenSink> {
     number: usize,
 }
 
+/// What speaks for an object that's all right.
+#[derive(Default)]
+struct Proof {
+    grade: Option<Grade>,
+    checksums: Checksums,
+}
+
 /// A verdict before the last word, or that there's more to look at.
 type Step = Result<Option<Verdict>, Failure>;
 
@@ -56,20 +63,23 @@ impl<So: OpenSource, Si: OpenSink> Checker<So, Si> {
             let checked = stop.or(self.object(&key, &record, slot)).await;
             slot.end();
             match checked {
-                Ok((verdict, grade)) => context.tell(Checked { key, verdict, grade }),
+                Ok((verdict, proof)) => {
+                    let Proof { grade, checksums } = proof;
+                    context.tell(Checked { key, verdict, grade, checksums });
+                }
                 Err(_) => return,
             }
         }
     }
 
-    async fn object(&mut self, key: &Key, record: &Record, slot: &Slot) -> (Verdict, Option<Grade>) {
+    async fn object(&mut self, key: &Key, record: &Record, slot: &Slot) -> (Verdict, Proof) {
         let policy = Policy { attempts: self.context.asked.attempts, max_pause: self.context.asked.max_backoff };
         let mut retry = Retry::new(policy, 0);
         loop {
-            let mut grade = None;
-            let failure = match self.check(key, record, slot, &mut grade).await {
-                Ok(None) => return (Verdict::Ok, grade),
-                Ok(Some(verdict)) => return (verdict, None),
+            let mut proof = Proof::default();
+            let failure = match self.check(key, record, slot, &mut proof).await {
+                Ok(None) => return (Verdict::Ok, proof),
+                Ok(Some(verdict)) => return (verdict, Proof::default()),
                 Err(failure) => failure,
             };
             if failure.source_lost {
@@ -80,7 +90,7 @@ impl<So: OpenSource, Si: OpenSink> Checker<So, Si> {
                 self.sink = None;
             }
             let Some(pause) = retry.after(&failure.error, &mut self.jitter) else {
-                return (Verdict::Failed(failure.error.with_key(key)), None);
+                return (Verdict::Failed(failure.error.with_key(key)), Proof::default());
             };
             self.context.asked.meter.retries.add(1);
             tokio::time::sleep(pause).await;
@@ -88,7 +98,7 @@ impl<So: OpenSource, Si: OpenSink> Checker<So, Si> {
     }
 
     /// The sink by what it tells, the source by what it tells, then the bytes.
-    async fn check(&mut self, key: &Key, record: &Record, slot: &Slot, grade: &mut Option<Grade>) -> Step {
+    async fn check(&mut self, key: &Key, record: &Record, slot: &Slot, proof: &mut Proof) -> Step {
         let sink = match &mut self.sink {
             Some(sink) => sink,
             lost => lost.insert(self.sinks.open_sink().await.map_err(Failure::sink)?),
@@ -102,11 +112,11 @@ impl<So: OpenSource, Si: OpenSink> Checker<So, Si> {
             return Ok(Some(Verdict::Kind));
         }
         let is_file = record.kind == Kind::File;
-        if is_file && let Some(verdict) = told(record, &there, grade) {
+        if is_file && let Some(verdict) = told(record, &there, &mut proof.grade) {
             return Ok(Some(verdict));
         }
         let (bytes, theirs) = if is_file && self.context.asked.reread {
-            match self.reread(key, record, slot, grade).await? {
+            match self.reread(key, record, slot, proof).await? {
                 Ok(read) => read,
                 Err(verdict) => return Ok(Some(verdict)),
             }
@@ -122,7 +132,7 @@ impl<So: OpenSource, Si: OpenSink> Checker<So, Si> {
         key: &Key,
         record: &Record,
         slot: &Slot,
-        grade: &mut Option<Grade>,
+        proof: &mut Proof,
     ) -> Result<Result<(u64, Checksums), Verdict>, Failure> {
         let context = Arc::clone(&self.context);
         let asked = &context.asked;
@@ -133,7 +143,9 @@ impl<So: OpenSource, Si: OpenSink> Checker<So, Si> {
         let known = record.checksums.keys().next().copied();
         let gauge = Gauge { meter: &asked.meter, slot };
         let algorithm = known.unwrap_or(ALGORITHM);
-        let read = read_back(store, key, &[algorithm], &asked.tunnel, &context.stop, gauge).await;
+        let mut algorithms = vec![algorithm];
+        algorithms.extend(asked.checksums.iter().copied().filter(|also| *also != algorithm));
+        let read = read_back(store, key, &algorithms, &asked.tunnel, &context.stop, gauge).await;
         let (bytes, theirs) = match read {
             Ok(read) => read,
             Err(failure) if failure.error.code == Code::NOT_FOUND => return Ok(Err(Verdict::Missing)),
@@ -146,8 +158,10 @@ impl<So: OpenSource, Si: OpenSink> Checker<So, Si> {
             if record.checksums.get(&algorithm) != theirs.get(&algorithm) {
                 return Ok(Err(Verdict::Checksum));
             }
-            *grade = Some(Grade::Reread(algorithm));
+            proof.grade = Some(Grade::Reread(algorithm));
         }
+        proof.checksums.clone_from(&theirs);
+        let theirs = theirs.into_iter().filter(|(each, _)| *each == algorithm).collect();
         Ok(Ok((bytes, theirs)))
     }
 

@@ -28,7 +28,7 @@ const CALLS: [&str; 14] = [
 ];
 
 /// What single calls do in their own way.
-const SPECIAL: [&str; 47] = [
+const SPECIAL: [&str; 49] = [
     "none",
     // Of a listing.
     "keys",
@@ -42,6 +42,7 @@ const SPECIAL: [&str; 47] = [
     "endless-listing",
     "wide-listing",
     "false-listing",
+    "million",
     "planted-link",
     // Of a reading.
     "misname-read",
@@ -73,6 +74,7 @@ const SPECIAL: [&str; 47] = [
     "oversized-put",
     "misname-stat",
     "leave-sink",
+    "flip-put",
     // Of an upload.
     "huge-token",
     "stuck-part",

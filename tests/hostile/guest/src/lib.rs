@@ -4,6 +4,7 @@
 
 mod crime;
 mod describe;
+mod flip;
 mod listing;
 mod sandbox;
 mod sink;

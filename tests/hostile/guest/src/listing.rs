@@ -59,6 +59,13 @@ pub(crate) async fn list(entries: &mut Entries, folder: &str, crime: &Crime) -> 
             }
             Ok(())
         }
+        // No crime: what a large store looks like.
+        "million" => {
+            for number in 0..1_000_000 {
+                push(entries, &format!("{number:07}")).await?;
+            }
+            Ok(())
+        }
         "false-listing" => Err(error::io("there was more")),
         _ => Ok(()),
     }

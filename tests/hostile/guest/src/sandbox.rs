@@ -6,7 +6,8 @@ use std::path::Path;
 use culvert_sdk::{
     error,
     instance::Configured,
-    posix::{self, Changes},
+    posix::{self, Changes, Writing},
+    stream,
     types::Error,
     wasi::filesystem::{
         preopens,
@@ -32,6 +33,9 @@ pub(crate) async fn leave_source() -> Result<(), Error> {
         for flags in FLAGS {
             if root.open_at(flags, path.to_owned(), OpenFlags::empty(), DescriptorFlags::READ).await.is_ok() {
                 open.push(format!("open {path}"));
+            }
+            if posix::read_file(&root, path, flags == PathFlags::SYMLINK_FOLLOW, 0).is_ok() && path != "link" {
+                open.push(format!("read {path}"));
             }
             if root.stat_at(flags, path.to_owned()).await.is_ok() && path != "link" {
                 open.push(format!("stat {path}"));
@@ -80,6 +84,7 @@ pub(crate) async fn change_source() -> Result<(), Error> {
     tried("posix rename", posix::rename_at(&root, "file", "new", true).is_ok());
     tried("posix symlink", posix::symlink_at(&root, "file", "new").is_ok());
     tried("posix change", posix::change_at(&root, "file", mode()).is_ok());
+    tried("posix write", write_whole("new").await);
     tried("std", std::fs::write("/new", "x").is_ok());
     if let Ok(file) = root.open_at(none, file(), OpenFlags::empty(), DescriptorFlags::READ).await {
         tried("resize", file.set_size(0).await.is_ok());
@@ -125,10 +130,27 @@ pub(crate) async fn leave_sink() -> Result<(), Error> {
             posix::rename_at(&root, &victim, "stolen", true).is_ok(),
             posix::change_at(&root, &victim, mode()).is_ok(),
             std::fs::write(&planted, "x").is_ok(),
+            write_whole(&planted).await,
+            write_whole(&victim).await,
         ];
         open.extend(ways.iter().enumerate().filter(|(_, way)| **way).map(|(way, _)| format!("way {way} to {folder}")));
     }
     verdict(&open)
+}
+
+/// Whether the host writes a whole file there.
+async fn write_whole(path: &str) -> bool {
+    let (data, _) = stream::produce(async |data| data.write(b"x".to_vec()).await);
+    let writing = Writing {
+        temporary: format!("{path}.new"),
+        path: path.to_owned(),
+        size: None,
+        changes: Changes { mode: None, uid: None, gid: None, modified: None },
+        checksum: None,
+        sync: false,
+        replace: true,
+    };
+    posix::write_file(&root(), writing, data, stream::whole(Ok(Vec::new()))).await.is_ok()
 }
 
 fn mode() -> Changes {

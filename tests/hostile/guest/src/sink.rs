@@ -11,7 +11,7 @@ use culvert_sdk::{
 use crate::{
     Hostile,
     crime::{self, Crime},
-    sandbox,
+    flip, sandbox,
 };
 
 impl Guest for Hostile {
@@ -41,6 +41,7 @@ impl Guest for Hostile {
                 return Ok(Object { checksums, ..object });
             }
             "leave-sink" => sandbox::leave_sink().await?,
+            "flip-put" => return flip::put(object, data, whole).await,
             _ => {}
         }
         let size = take(data, u64::MAX).await;
@@ -121,8 +122,9 @@ impl Guest for Hostile {
     }
 
     async fn delete(key: String) -> Result<(), Error> {
-        Crime::of(&key).commit("delete").await;
-        Ok(())
+        let crime = Crime::of(&key);
+        crime.commit("delete").await;
+        if crime.is("flip-put") { flip::delete(key).await } else { Ok(()) }
     }
 }
 

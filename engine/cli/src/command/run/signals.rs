@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Failure;
 
-pub(super) struct Signals {
+pub(in crate::command) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
@@ -14,13 +14,13 @@ pub(super) struct Signals {
 impl Signals {
     /// # Errors
     /// The system hands out no more handlers.
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(in crate::command) fn new() -> Result<Self, Failure> {
         let take = |kind| signal(kind).map_err(Failure::could_not_go_on);
         Ok(Self { interrupt: take(SignalKind::interrupt())?, terminate: take(SignalKind::terminate())? })
     }
 
     /// Resolves at the next one.
-    pub(super) async fn next(&mut self) {
+    pub(in crate::command) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -51,9 +51,9 @@ impl Writer {
                 let started = self.begin(round, meter, now)?;
                 group.started = Some((started, reply));
             }
-            Entry::End { summary, now } => {
+            Entry::End { summary, whole, now } => {
                 self.write_marks()?;
-                self.end(&summary, now)?;
+                self.end(&summary, whole, now)?;
             }
             Entry::Moved { item, proof, now } => self.moved(&item, &proof, now)?,
             Entry::Skipped { item, reason } => self.skipped(&item, reason)?,

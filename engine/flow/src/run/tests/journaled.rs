@@ -280,6 +280,36 @@ async fn what_failed_verification_is_repaired_and_counted_or_not_at_the_sink() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn checksums_that_are_asked_for_come_into_the_manifest() {
+    use crate::object::Algorithm;
+    let mut journaled = Journaled::files(1);
+    journaled.stage.source.file("large", 25_000);
+    journaled.stage.job.checksums = vec![Algorithm::Sha256, Algorithm::Crc32c];
+    assert_eq!(journaled.stage.run().await.moved, 2);
+    let reader = journaled.journal().reader().expect("it reads");
+    let known = |name: &str| reader.record(name).expect("read").expect("there").checksums;
+    let whole = [Algorithm::Crc32c, Algorithm::Crc64Nvme, Algorithm::Sha256];
+    assert!(known("0000").keys().eq(&whole), "{:?}", known("0000"));
+    assert!(known("large").keys().eq(&whole[..2]), "a SHA-256 doesn't follow from those of parts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_could_not_list_everything_is_not_gone_on_with() {
+    let mut journaled = Journaled::files(3);
+    journaled.stage.source.folder("folder");
+    journaled.stage.job.transfer.overwrite = Overwrite::Always;
+    for expected in [1, 2] {
+        let fault = crate::memory::SourceFault::Fail(error(Code::IO));
+        journaled.stage.source.fault("list", "folder", vec![fault; 4]);
+        let summary = journaled.stage.run().await;
+        assert!(matches!(summary.state, State::Failed(_)));
+        assert_eq!(summary.moved, 3, "each is a run of its own");
+        let run = journaled.journal().reader().expect("it reads").last_run().expect("read").expect("a run");
+        assert_eq!((run.id, run.state), (expected, RunState::Failed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_whose_journal_breaks_does_not_go_on() {
     let mut journaled = Journaled::files(5);
     let _ = journaled.journal().record(Entry::Die);

@@ -11,6 +11,10 @@ use crate::{
 
 const READABLE: [&str; 6] = ["parts", "directories", "symlinks", "modified", "checksum:crc64-nvme", "read-back"];
 
+fn mirror(max_percent: u8) -> DeleteExtra {
+    DeleteExtra { max_percent, keep: vec!["reports/".into()] }
+}
+
 /// Twenty files in three folders, mirrored.
 async fn mirrored() -> Journaled {
     let stage = Stage::new(MemorySource::new(&SOURCE), MemorySink::new(&READABLE));
@@ -21,7 +25,7 @@ async fn mirrored() -> Journaled {
     (0..5).for_each(|number| stage.source.file(&format!("a/deep/{number}"), 10));
     (0..5).for_each(|number| stage.source.file(&format!("b/{number}"), 10));
     let mut journaled = Journaled::new(stage);
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 30, spare: None });
+    journaled.stage.job.delete_extra = Some(mirror(30));
     let summary = journaled.stage.run().await;
     assert_eq!((summary.state, summary.moved, summary.deleted), (State::Finished, 20, 0));
     journaled
@@ -43,11 +47,13 @@ async fn what_the_source_has_lost_goes() {
         journaled.stage.source.remove(name);
     }
     put(&journaled, "foreign", Kind::File);
+    put(&journaled, "reports/moved.csv", Kind::File);
     let summary = journaled.stage.run().await;
     assert_eq!((summary.state, summary.deleted), (State::Finished, 3));
     assert_eq!(deleted(&journaled), ["deleted a/3", "deleted a/deep/4", "deleted foreign"]);
     assert_eq!(journaled.names(Wanted::Deleted), ["a/3", "a/deep/4", "foreign"]);
     assert_eq!(journaled.names(|_| Wanted::Manifest).len(), 18);
+    assert!(lock(&journaled.stage.sink.objects).remove(&key("reports/moved.csv")).is_some());
     journaled.stage.assert_identical();
     assert_eq!(journaled.stage.run().await.deleted, 0);
 }
@@ -104,7 +110,7 @@ async fn too_many_are_too_many() {
     assert_eq!(error.code, Code::LIMIT);
     assert!(error.message.contains("7 of the sink's 20"), "{error}");
     assert_eq!(deleted(&journaled), Vec::<String>::new());
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 35, spare: None });
+    journaled.stage.job.delete_extra = Some(mirror(35));
     assert_eq!(journaled.stage.run().await.deleted, 7);
 }
 
@@ -125,7 +131,7 @@ async fn a_failure_or_an_empty_source_deletes_nothing() {
     assert_eq!(summary.deleted, 0);
 
     let mut journaled = mirrored().await;
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 100, spare: None });
+    journaled.stage.job.delete_extra = Some(mirror(100));
     lock(&journaled.stage.source.items).clear();
     assert_eq!(journaled.stage.run().await.deleted, 0);
     assert_eq!(deleted(&journaled), ["kept the source listed nothing"]);
@@ -144,9 +150,9 @@ async fn a_sink_that_cannot_be_listed_to_its_end_keeps_everything() {
 #[tokio::test(start_paused = true)]
 async fn it_is_refused_where_it_could_not_be_safe() {
     let mut stage = Stage::new(MemorySource::new(&SOURCE), MemorySink::new(&READABLE));
-    stage.job.delete_extra = Some(DeleteExtra { max_percent: 10, spare: None });
+    stage.job.delete_extra = Some(mirror(10));
     assert!(matches!(stage.run().await.state, State::Failed(_)), "without a journal");
     let mut journaled = Journaled::new(Stage::new(MemorySource::new(&SOURCE), MemorySink::new(&SINK)));
-    journaled.stage.job.delete_extra = Some(DeleteExtra { max_percent: 10, spare: None });
+    journaled.stage.job.delete_extra = Some(mirror(10));
     assert!(matches!(journaled.stage.run().await.state, State::Failed(_)), "without read-back");
 }

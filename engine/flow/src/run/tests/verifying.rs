@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use super::{journaled::Journaled, *};
 use crate::{
     memory::{SinkFault, SourceFault, error, key, trap},
+    object::Algorithm,
     verify::{Checked, Findings, Verification, verify_both, verify_sink},
 };
 
@@ -30,12 +31,17 @@ async fn verify(journaled: &Journaled, reread: bool, both: bool) -> (Findings, V
     let asked = Verification {
         journal: journaled.journal().path().to_owned(),
         reread,
+        checksums: vec![Algorithm::Sha256],
         workers: NonZeroUsize::new(3).expect("three"),
         attempts: job.transfer.attempts,
         max_backoff: job.transfer.max_backoff,
         tunnel: job.tunnel.clone(),
         meter: Arc::clone(&job.meter),
         events: Arc::new(move |checked: Checked| {
+            let is_file = checked.key.as_str().parse::<u32>().is_ok();
+            if reread && is_file && checked.verdict.as_str() == "ok" {
+                assert_eq!(checked.checksums[&Algorithm::Sha256].len(), 32);
+            }
             if checked.verdict.as_str() != "ok" {
                 lock(&events).push(format!("{} {}", checked.verdict.as_str(), checked.key));
             }

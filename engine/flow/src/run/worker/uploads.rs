@@ -13,7 +13,7 @@ use crate::{
     listing::Folder,
     object::{Kind, Object},
     retry::Retry,
-    rules::ByteSize,
+    rules::{ByteSize, MAX_WHOLE},
     run::{crew::is_crowded, queue::Listed},
     sink::{OpenSink, Part, Replace, Sink},
     source::OpenSource,
@@ -24,8 +24,13 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     /// Larger than a part, and both stores can do it.
     pub(super) fn moves_in_parts(&self, object: &Object) -> bool {
         let context = &self.context;
+        let most = if context.transfer.sha256 {
+            MAX_WHOLE.max(context.transfer.part_size)
+        } else {
+            context.transfer.part_size
+        };
         object.kind == Kind::File
-            && object.size.is_some_and(|size| size > context.transfer.part_size.0)
+            && object.size.is_some_and(|size| size > most.0)
             && context.terms.sink.has("parts")
             && context.source.has("range-read")
     }

@@ -1,0 +1,222 @@
+//! What an end's table says to the engine rather than to its connector: how its endpoints are
+//! reached, and with which identity. Those properties are marked with `x-engine` in the connector's
+//! schema and taken out of what the connector gets. Reaches nothing.
+
+use std::{fmt::Display, num::NonZeroUsize, time::Duration};
+
+use culvert_flow::{
+    rules::{ByteRate, Limits},
+    tunnel::Tunnel,
+};
+use culvert_host::{
+    access::Access,
+    credentials::{Credential, Credentials},
+    grants::EndpointGrant,
+    http::{Bind, Http, Settings},
+};
+use culvert_manifest::units::parse_duration;
+use serde_json::{Map, Value};
+
+/// Unless the pipeline says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A store that puts a large object together from its parts may take half a minute to answer; below
+/// `limits.call_timeout`, after which the connector itself would be ended.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(45);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Least buffer of a connection in bytes: two of a TCP segment's largest size.
+const LEAST_READ_AHEAD: usize = 8 * 1024;
+/// One for each of the most workers that a pipeline may have.
+const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+
+/// An end's endpoints and the way to them.
+#[derive(Debug)]
+pub(crate) struct Network {
+    endpoints: Vec<EndpointGrant>,
+    labels: Vec<String>,
+    settings: Settings,
+    credentials: Credentials,
+}
+
+/// The properties that were marked, by their word.
+struct Marked(Vec<Property>);
+
+struct Property {
+    word: String,
+    name: String,
+    value: Value,
+}
+
+// === impl Network ===
+
+impl Network {
+    /// The engine's part of a table, and the rest as JSON for the connector.
+    ///
+    /// # Errors
+    /// Names the key that's wrong.
+    pub(crate) fn split(table: &Value, schema: &Value) -> Result<(Self, String), String> {
+        let mut rest = table.as_object().cloned().unwrap_or_default();
+        let marked = Marked::take(&mut rest, schema);
+        let settings = Settings {
+            tls: false,
+            ca_file: marked.text("ca-file").map(Into::into),
+            proxy: marked.text("proxy").map(str::to_owned),
+            bind: marked.parsed("bind", Bind::parse)?,
+            connect_timeout: marked.duration("connect-timeout")?.unwrap_or(CONNECT_TIMEOUT),
+            response_timeout: marked.duration("response-timeout")?.unwrap_or(RESPONSE_TIMEOUT),
+            idle_timeout: marked.duration("idle-timeout")?.unwrap_or(IDLE_TIMEOUT),
+            max_connections: marked.count("max-connections").unwrap_or(MAX_CONNECTIONS),
+            read_ahead: None,
+        };
+        let credentials = marked.credentials()?;
+        let network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials };
+        Ok((network, Value::Object(rest).to_string()))
+    }
+
+    /// # Errors
+    /// It isn't a URL of a server.
+    pub(crate) fn grant(&mut self, url: &str) -> Result<(), String> {
+        let endpoint = url
+            .parse()
+            .ok()
+            .and_then(|uri| EndpointGrant::of(&uri))
+            .ok_or_else(|| "its endpoint isn't of the form https://host or http://host:port".to_owned())?;
+        self.settings.tls |= endpoint.scheme == "https";
+        self.endpoints.push(endpoint);
+        Ok(())
+    }
+
+    /// Grants, below each endpoint, the server of this name.
+    pub(crate) fn grant_below(&mut self, label: String) {
+        self.labels.push(label);
+    }
+
+    pub(crate) fn grants(&self) -> Vec<EndpointGrant> {
+        let below = self.endpoints.iter().flat_map(|endpoint| self.labels.iter().map(|label| endpoint.below(label)));
+        self.endpoints.iter().cloned().chain(below).collect()
+    }
+
+    /// # Errors
+    /// The roots can't be read, or the proxy's URL isn't one.
+    pub(crate) fn access(&self, tunnel: &Tunnel, limits: Limits, workers: NonZeroUsize) -> Result<Access, String> {
+        let http = match self.endpoints.is_empty() {
+            true => None,
+            false => {
+                let read_ahead = limits.max_bandwidth.map(|rate| read_ahead(rate, workers));
+                let settings = Settings { read_ahead, ..self.settings.clone() };
+                Some(Http::new(settings, tunnel.clone())?)
+            }
+        };
+        Ok(Access { http, credentials: self.credentials.clone() })
+    }
+}
+
+/// All workers' buffers together hold a twentieth of a second of the limit.
+fn read_ahead(rate: ByteRate, workers: NonZeroUsize) -> usize {
+    let bytes = rate.0.get() / 20 / workers.get() as u64;
+    usize::try_from(bytes).unwrap_or(usize::MAX).max(LEAST_READ_AHEAD)
+}
+
+// === impl Marked ===
+
+impl Marked {
+    fn take(table: &mut Map<String, Value>, schema: &Value) -> Self {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let marked = properties.into_iter().flatten().filter_map(|(name, property)| {
+            let word = property.get("x-engine")?.as_str()?.to_owned();
+            Some(Property { word, name: name.clone(), value: table.remove(name)? })
+        });
+        Self(marked.collect())
+    }
+
+    fn find(&self, word: &str) -> Option<&Property> {
+        self.0.iter().find(|property| property.word == word)
+    }
+
+    fn text(&self, word: &str) -> Option<&str> {
+        self.find(word)?.value.as_str()
+    }
+
+    fn parsed<T, E: Display>(&self, word: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>, String> {
+        let Some(property) = self.find(word) else { return Ok(None) };
+        let text = property.value.as_str().unwrap_or_default();
+        parse(text).map(Some).map_err(|problem| format!("{} = {text:?}: {problem}", property.name))
+    }
+
+    fn duration(&self, word: &str) -> Result<Option<Duration>, String> {
+        self.parsed(word, |text| parse_duration(text).map_err(|invalid| invalid.to_string()))
+    }
+
+    fn count(&self, word: &str) -> Option<NonZeroUsize> {
+        let count = self.find(word)?.value.as_u64()?;
+        NonZeroUsize::new(usize::try_from(count).ok()?)
+    }
+
+    fn credentials(&self) -> Result<Credentials, String> {
+        if self.find("anonymous").is_some_and(|property| property.value == Value::Bool(true)) {
+            return Ok(Credentials::default());
+        }
+        let secret = |word| self.text(word).map(|text| text.trim().to_owned());
+        match (secret("access-key"), secret("secret")) {
+            (Some(access_key), Some(secret_key)) => Ok(Credentials::given(Credential {
+                access_key,
+                secret: secret_key,
+                session_token: secret("session-token"),
+                expires: None,
+            })),
+            (None, None) => Ok(Credentials::from_environment(self.text("profile").map(str::to_owned))),
+            (Some(_), None) => Err(format!("{}: has no secret beside it", self.name_of("access-key"))),
+            (None, Some(_)) => Err(format!("{}: has no key beside it", self.name_of("secret"))),
+        }
+    }
+
+    fn name_of<'a>(&'a self, word: &'a str) -> &'a str {
+        self.find(word).map_or(word, |property| &property.name)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can't unwrap has failed")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema() -> Value {
+        let words = [
+            ("key", "access-key"),
+            ("secret", "secret"),
+            ("bind", "bind"),
+            ("connect_timeout", "connect-timeout"),
+            ("proxy", "proxy"),
+        ];
+        let properties: Map<_, _> =
+            words.iter().map(|(name, word)| ((*name).to_owned(), json!({"x-engine": word}))).collect();
+        json!({ "properties": properties })
+    }
+
+    #[test]
+    fn the_connector_gets_no_secret_and_nothing_of_the_way() {
+        let table = json!({"bucket": "b", "key": "k", "secret": "hunter2", "proxy": "http://u:hunter2@p:1"});
+        let (network, rest) = Network::split(&table, &schema()).unwrap();
+        assert_eq!(rest, r#"{"bucket":"b"}"#);
+        assert!(!format!("{network:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_a_secret() {
+        let wrong = |table: Value| Network::split(&table, &schema()).unwrap_err();
+        assert_eq!(wrong(json!({"secret": "hunter2"})), "secret: has no key beside it");
+        assert!(wrong(json!({"connect_timeout": "soon"})).starts_with("connect_timeout = \"soon\": "));
+        assert!(wrong(json!({"bind": "not an interface"})).starts_with("bind = "));
+    }
+
+    #[test]
+    fn a_bucket_has_a_server_of_its_own_below_the_endpoint() {
+        let (mut network, _) = Network::split(&json!({}), &schema()).unwrap();
+        network.grant("https://s3.example.com").unwrap();
+        network.grant_below("archive".into());
+        let hosts: Vec<_> = network.grants().into_iter().map(|it| it.host).collect();
+        assert_eq!(hosts, ["s3.example.com", "archive.s3.example.com"]);
+        assert!(network.grant("ftp://s3.example.com").is_err() && network.grant("s3.example.com").is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! The bucket as a source: a flat listing in the order of its keys, and objects whose bytes go from
+//! the store to the engine. Follows no version history and restores nothing from an archive.
+
+use aws_sdk_s3::types::{EncodingType, Object as Listed};
+use culvert_sdk::{
+    FutureReader, StreamReader,
+    error::{self, quote},
+    http::{self, Body},
+    instance::Configured,
+    source::{Guest, Reading},
+    stream::{self, Entries},
+    types::{Entry, Error, Object, Range, Unreadable},
+};
+
+use crate::{
+    S3, STORE,
+    client::{Store, presigning},
+    key, object,
+};
+
+/// A folder's marker that is shown only if nothing below it follows.
+struct Marker {
+    key: String,
+    /// With its slash.
+    full: String,
+    object: Object,
+}
+
+impl Guest for S3 {
+    async fn list(
+        folder: String,
+        after: Option<String>,
+    ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
+        let store = STORE.with(Configured::get)?;
+        if !folder.is_empty() {
+            return Err(error::unsupported("a bucket has no folders to list one by one"));
+        }
+        Ok(stream::listing(async move |entries| store.list(after, entries).await))
+    }
+
+    async fn stat(key: String) -> Result<Object, Error> {
+        STORE.with(Configured::get)?.stat(key).await
+    }
+
+    async fn read(key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {
+        STORE.with(Configured::get)?.read(key, range, version).await
+    }
+}
+
+// === impl Store ===
+
+impl Store {
+    async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
+        let prefix = &self.config.prefix;
+        let mut start_after = after.map(|key| self.key(&key)).transpose()?;
+        let mut token = None;
+        let mut marker: Option<Marker> = None;
+        let mut last = start_after.as_deref().map(|full| key::from_bucket(prefix, full).0.to_owned());
+        loop {
+            let request = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(prefix);
+            let request = request.encoding_type(EncodingType::Url);
+            let request = request.set_start_after(start_after.take()).set_continuation_token(token.take());
+            let attempt = self.attempt("list", None);
+            let page = request.send().await.map_err(|failure| attempt.failed(&failure))?;
+            for listed in page.contents() {
+                let Some(encoded) = &listed.key else { continue };
+                let full = match key::decoded(encoded) {
+                    Ok(full) => full,
+                    Err(lossy) => {
+                        let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
+                        entries.push(Entry::Unreadable(Unreadable { key: lossy, error })).await?;
+                        continue;
+                    }
+                };
+                show(marker.take(), Some(&full), &mut last, entries).await?;
+                match key::from_bucket(prefix, &full) {
+                    // The prefix's own marker.
+                    ("", true) => {}
+                    (key, true) if listed.size == Some(0) => marker = Some(Marker::new(key, &full, listed)),
+                    (_, true) => entries.push(unmovable(&full, "ends with a slash and has data")).await?,
+                    (key, false) => {
+                        entries.push(Entry::Object(object::listed(key.to_owned(), listed))).await?;
+                        last = Some(key.to_owned());
+                    }
+                }
+            }
+            // The next page may take its time.
+            entries.flush().await?;
+            match page.next_continuation_token {
+                Some(next) if page.is_truncated == Some(true) => token = Some(next),
+                _ => return show(marker.take(), None, &mut last, entries).await,
+            }
+        }
+    }
+
+    pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
+        let full = self.key(&key)?;
+        let attempt = self.attempt("look up", Some(&key));
+        let head = self.client.head_object().bucket(&self.config.bucket).key(full).send().await;
+        let head = head.map_err(|failure| attempt.failed(&failure))?;
+        Ok(object::looked_up(key, &head, self.config.etag_is_md5))
+    }
+
+    async fn read(&self, key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {
+        let full = self.key(&key)?;
+        let attempt = self.attempt("read", Some(&key));
+        let mut request = self.client.get_object().bucket(&self.config.bucket).key(full).set_if_match(version);
+        let part = header(&range)?;
+        let is_part = part.is_some();
+        request = request.set_range(part);
+        let presigned = request.presigned(presigning()?).await.map_err(|failure| attempt.failed(&failure))?;
+        let answer = self.send(presigned, Body::Empty, attempt).await.map_err(|error| match error.code.as_str() {
+            "precondition-failed" => error::changed(format!("{} was changed since it was listed", quote(&key))),
+            _ => error,
+        })?;
+        if is_part != (answer.status == 206) {
+            let message = format!("{}: the store answered with another range than it was asked for", attempt.what());
+            return Err(error::protocol(message));
+        }
+        let total = match answer.header("content-range") {
+            Some(range) => range.rsplit_once('/').map(|(_, total)| total),
+            None => answer.header("content-length"),
+        };
+        let size = total.and_then(|text| text.parse().ok());
+        let server = answer.server().to_owned();
+        let object = object::opened(key, size, &answer, self.config.etag_is_md5);
+        let (data, ended) = answer.into_body();
+        let outcome =
+            stream::outcome(async move { ended.await.map(drop).map_err(|code| http::failure(&server, code)) });
+        Ok(Reading { object, data, outcome })
+    }
+}
+
+/// The header for a range; none for all of the object.
+fn header(range: &Range) -> Result<Option<String>, Error> {
+    match (range.offset, range.length) {
+        (0, None) => Ok(None),
+        (offset, None) => Ok(Some(format!("bytes={offset}-"))),
+        (_, Some(0)) => Err(error::internal("a range without bytes can't be asked for")),
+        (offset, Some(length)) => Ok(Some(format!("bytes={offset}-{}", offset.saturating_add(length - 1)))),
+    }
+}
+
+/// Shows a marker, unless the next key lies in its folder: the folder then comes with what's in it.
+/// Its key is without the slash, and so may belong before keys that have gone already.
+async fn show(
+    marker: Option<Marker>,
+    next: Option<&str>,
+    last: &mut Option<String>,
+    entries: &mut Entries,
+) -> Result<(), Error> {
+    let Some(marker) = marker else { return Ok(()) };
+    if next.is_some_and(|next| next.starts_with(&marker.full)) {
+        return Ok(());
+    }
+    if last.as_ref().is_some_and(|last| *last >= marker.key) {
+        return entries.push(unmovable(&marker.full, "marks an empty folder behind keys that sort after it")).await;
+    }
+    *last = Some(marker.key);
+    entries.push(Entry::Object(marker.object)).await
+}
+
+fn unmovable(full: &str, why: &str) -> Entry {
+    let error = error::invalid_key(format!("the key {} {why}: it can't be moved", quote(full)));
+    Entry::Unreadable(Unreadable { key: full.to_owned(), error })
+}
+
+// === impl Marker ===
+
+impl Marker {
+    fn new(key: &str, full: &str, listed: &Listed) -> Self {
+        let object = Object { kind: "directory".to_owned(), ..object::listed(key.to_owned(), listed) };
+        Self { key: key.to_owned(), full: full.to_owned(), object }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_names_its_first_and_last_byte() {
+        let text = |offset, length| header(&Range { offset, length }).map_err(|error| error.code);
+        assert_eq!(text(0, None), Ok(None));
+        assert_eq!(text(5, None), Ok(Some("bytes=5-".to_owned())));
+        assert_eq!(text(5, Some(3)), Ok(Some("bytes=5-7".to_owned())));
+        assert_eq!(text(5, Some(0)), Err("internal".to_owned()));
+    }
+}

@@ -1,0 +1,151 @@
+//! A SeaweedFS with authentication on, in a folder of the test's own, and an independent client for
+//! it (`harness/s3.py`). Without it the test fails; `tests/run` installs both.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::Scratch;
+
+/// The folder that `tests/run` makes.
+const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv/bin");
+const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/harness/s3.py");
+/// It's ready in 3 s on two idle cores.
+const READY: Duration = Duration::from_secs(60);
+/// HTTP and gRPC for master, volume, filer and S3.
+const PORTS: usize = 8;
+
+pub(crate) const ACCESS_KEY: &str = "culvert";
+pub(crate) const SECRET: &str = "culvert-secret-7c1f";
+/// May read and list, nothing else.
+pub(crate) const READER_KEY: &str = "reader";
+pub(crate) const READER_SECRET: &str = "reader-secret-90aa";
+
+/// A running server; ended when it's dropped.
+pub(crate) struct Seaweed {
+    child: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+// === impl Seaweed ===
+
+impl Seaweed {
+    /// Starts a server with these buckets.
+    pub(crate) fn start(scratch: &Scratch, buckets: &[&str]) -> Self {
+        let data = scratch.path("seaweed");
+        fs::create_dir_all(&data).unwrap();
+        let identity = |name: &str, secret: &str, actions: &str| {
+            format!(
+                r#"{{"name":"{name}","credentials":[{{"accessKey":"{name}","secretKey":"{secret}"}}],"actions":[{actions}]}}"#
+            )
+        };
+        let identities = [
+            identity(ACCESS_KEY, SECRET, r#""Admin","Read","Write","List","Tagging""#),
+            identity(READER_KEY, READER_SECRET, r#""Read","List""#),
+        ];
+        let file = scratch.path("identities.json");
+        fs::write(&file, format!(r#"{{"identities":[{}]}}"#, identities.join(","))).unwrap();
+        let ports = free_ports();
+        let log = scratch.path("seaweed.log");
+        let program = Path::new(VENV).join("weed");
+        let mut command = Command::new(&program);
+        command.arg("server").arg("-dir").arg(&data).arg("-s3.config").arg(&file);
+        command.args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-volume.max=50"]);
+        command.args([
+            "-s3",
+            "-s3.iam=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-master.volumeSizeLimitMB=256",
+        ]);
+        let names = ["master", "volume", "filer", "s3"];
+        for (name, pair) in names.iter().zip(ports.chunks(2)) {
+            command.arg(format!("-{name}.port={}", pair[0])).arg(format!("-{name}.port.grpc={}", pair[1]));
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} can't be started ({error}); tests/run installs it", program.display()));
+        let mut server = Self { child, port: ports[6], log };
+        server.wait_until_ready();
+        buckets.iter().for_each(|bucket| drop(server.client(&["make", bucket])));
+        server
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The keys of an end at a bucket of this server.
+    pub(crate) fn end(&self, bucket: &str) -> String {
+        end(&self.endpoint(), bucket, ACCESS_KEY, SECRET)
+    }
+
+    /// What the independent client prints.
+    pub(crate) fn client(&self, arguments: &[&str]) -> String {
+        let output = self.try_client(arguments);
+        assert!(output.status.success(), "s3.py {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same as JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.client(arguments)).unwrap()
+    }
+
+    fn try_client(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(Path::new(VENV).join("python"));
+        command.arg(CLIENT).args([&self.endpoint(), ACCESS_KEY, SECRET]).args(arguments);
+        command.output().unwrap_or_else(|error| panic!("{VENV}/python can't be started ({error}); see tests/run"))
+    }
+
+    /// A signed request is answered.
+    fn wait_until_ready(&mut self) {
+        let begin = Instant::now();
+        loop {
+            if self.try_client(&["ready"]).status.success() {
+                return;
+            }
+            let ended = self.child.try_wait().unwrap();
+            let log = || fs::read_to_string(&self.log).unwrap_or_default();
+            assert!(ended.is_none(), "SeaweedFS ended ({ended:?}):\n{}", log());
+            assert!(begin.elapsed() < READY, "SeaweedFS wasn't ready within {READY:?}:\n{}", log());
+        }
+    }
+}
+
+impl Drop for Seaweed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let tail: Vec<_> = log.lines().rev().take(20).collect();
+            eprintln!("the last of SeaweedFS's log:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+    }
+}
+
+/// The keys of an end.
+pub(crate) fn end(endpoint: &str, bucket: &str, access_key: &str, secret: &str) -> String {
+    format!(
+        "connector = \"s3\"\nendpoint = \"{endpoint}\"\nbucket = \"{bucket}\"\nforce_path_style = true\n\
+         access_key_id = \"{access_key}\"\nsecret_access_key = \"{secret}\""
+    )
+}
+
+/// Ports that nobody listens on now; all are held until all are known.
+fn free_ports() -> Vec<u16> {
+    let held: Vec<_> = (0..PORTS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+}

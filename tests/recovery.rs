@@ -1,0 +1,192 @@
+//! Runs that are killed with SIGKILL at random moments, disks that fill up or turn read-only, sources
+//! that change: what the next run finds, and what a reader of the sink sees meanwhile.
+
+mod watcher;
+
+use std::{fs, path::Path, time::Duration};
+
+use culvert_flow::journal::Reader;
+use nix::sys::signal::Signal;
+
+use self::watcher::Watcher;
+use crate::{
+    harness::{
+        Running, Scratch,
+        disk::Disk,
+        tree::{Random, Snapshot},
+    },
+    scenarios::temporary_files,
+};
+
+/// What the issue of this test asks for, and a few more.
+const KILLS: usize = 52;
+const WORKERS: u64 = 4;
+const PART_BYTES: u64 = 5 << 20;
+/// Besides parts, what a worker may have in flight: a small object.
+const SMALL_BYTES: u64 = 20_000;
+
+fn fill(random: &mut Random, root: &Path) -> u64 {
+    let sizes: Vec<_> = (0..1200).map(|number| if number % 200 == 100 { 23 << 20 } else { number * 16 }).collect();
+    random.fill(root, sizes.iter().copied());
+    sizes.iter().sum::<usize>() as u64
+}
+
+/// Bytes that the process has read, all its threads together, once it stands still.
+fn bytes_read(running: &Running) -> u64 {
+    running.signal(Signal::SIGSTOP);
+    let proc = format!("/proc/{}", running.pid());
+    loop {
+        let stat = fs::read_to_string(format!("{proc}/stat")).unwrap();
+        let state = stat.rsplit_once(')').unwrap().1.trim_start().chars().next();
+        if matches!(state, Some('T' | 'Z')) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    let io = fs::read_to_string(format!("{proc}/io")).unwrap_or_default();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).unwrap_or(0)
+}
+
+/// Kills it at a moment between its start and a while after its first object; returns what it had read,
+/// or none if it had ended by itself.
+fn kill_at_random(mut running: Running, random: &mut Random) -> Option<u64> {
+    if random.next() % 4 != 0 {
+        while running.ended().is_none() && !running.printed().contains("\"started\"") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    std::thread::sleep(Duration::from_micros(random.next() % 250_000));
+    if running.ended().is_some() {
+        running.wait().expect_code(0);
+        return None;
+    }
+    let read = bytes_read(&running);
+    running.signal(Signal::SIGKILL);
+    while running.ended().is_none() {
+        std::thread::yield_now();
+    }
+    Some(read)
+}
+
+#[test]
+fn fifty_kills_lose_nothing_and_show_nothing_partial() {
+    let scratch = Scratch::in_memory();
+    let mut random = Random::seeded();
+    let total = fill(&mut random, &scratch.path("source"));
+    let source = Snapshot::of(&scratch.path("source"));
+    let transfer = format!("[transfer]\nworkers = {WORKERS}\npart_size = \"5 MiB\"\nverify = \"size\"");
+    let pipeline = scratch.pipeline(&format!("[tunnel]\nmax_bandwidth = \"24 MiB/s\"\n{transfer}"));
+    let pipeline = pipeline.to_str().unwrap();
+    let watcher = Watcher::start(scratch.path("sink"), source.clone());
+    let journal = scratch.path("state/pipelines/test/journal.sqlite");
+    let mut read = Vec::new();
+    for kill in 1..=KILLS {
+        let running = scratch.start(&["run", "--json", pipeline]);
+        read.extend(kill_at_random(running, &mut random));
+        match Reader::open(&journal).and_then(|reader| reader.runs(10)) {
+            Ok(runs) => assert!(runs.len() <= 10),
+            Err(error) => assert!(!journal.exists(), "the journal doesn't open after kill {kill}: {error}"),
+        }
+    }
+    let last = scratch.start(&["run", "--json", pipeline]);
+    let last = last.wait();
+    last.expect_code(0);
+    watcher.stop();
+    Snapshot::of(&scratch.path("sink")).assert_equals(&source);
+    assert_eq!(temporary_files(&scratch.path("sink")), Vec::<String>::new());
+    assert!(read.len() >= 50, "only {} of the runs were still at work when they were to be killed", read.len());
+    // What a run reads that has nothing to move: components, journal.
+    let idle = {
+        let mut running = scratch.start(&["run", "--json", pipeline]);
+        let mut idle = 0;
+        while running.ended().is_none() {
+            let io = fs::read_to_string(format!("/proc/{}/io", running.pid())).unwrap_or_default();
+            idle = io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).unwrap_or(idle);
+        }
+        running.wait().expect_code(0);
+        idle
+    };
+    let again: u64 = read.iter().map(|read| read.saturating_sub(idle)).sum::<u64>().saturating_sub(total);
+    let bound = read.len() as u64 * WORKERS * (PART_BYTES + SMALL_BYTES);
+    println!("{} kills, {total} bytes, {again} read again (bound {bound}), {idle} when idle", read.len());
+    assert!(again <= bound, "{again} bytes were read again, more than the {bound} in flight");
+}
+
+#[test]
+fn a_disk_that_was_full_is_filled_once_it_has_room() {
+    let scratch = Scratch::new();
+    let disk = Disk::mount(scratch.path("sink"), 30 << 20);
+    let sizes = (0..40).map(|number| if number % 10 == 9 { 12 << 20 } else { 300_000 });
+    Random::seeded().fill(&scratch.path("source"), sizes);
+    let source = Snapshot::of(&scratch.path("source"));
+    let pipeline = scratch.pipeline("[transfer]\nattempts = 1\nworkers = 4\npart_size = \"5 MiB\"");
+    let watcher = Watcher::start(scratch.path("sink"), source.clone());
+    let full = scratch.run(&pipeline);
+    assert!(matches!(full.code, Some(2 | 3)), "{:?}", full.code);
+    assert!(full.failures().iter().all(|(_, code)| code == "no-space"), "{:?}", full.failures());
+    disk.resize(120 << 20);
+    scratch.run(&pipeline).expect_code(0);
+    watcher.stop();
+    Snapshot::of(&scratch.path("sink")).assert_equals(&source);
+}
+
+#[test]
+fn a_sink_that_turns_read_only_half_way_is_completed_once_it_can_be_written() {
+    let scratch = Scratch::new();
+    let disk = Disk::mount(scratch.path("sink"), 200 << 20);
+    let sizes = (0..300).map(|number| if number % 60 == 59 { 12 << 20 } else { 20_000 });
+    Random::seeded().fill(&scratch.path("source"), sizes);
+    let source = Snapshot::of(&scratch.path("source"));
+    let transfer = "[transfer]\nattempts = 1\nworkers = 4\npart_size = \"5 MiB\"";
+    let pipeline = scratch.pipeline(&format!("[tunnel]\nmax_bandwidth = \"10 MiB/s\"\n{transfer}"));
+    let watcher = Watcher::start(scratch.path("sink"), source.clone());
+    let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
+    while !running.printed().contains("\"moved\"") {
+        assert!(running.ended().is_none(), "it ended before the disk turned read-only");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // Refused while a file is open for writing.
+    while !disk.try_make_read_only() {
+        assert!(running.ended().is_none(), "it ended before the disk turned read-only");
+    }
+    let ended = running.wait();
+    assert!(matches!(ended.code, Some(2 | 3)), "{:?}: {}", ended.code, ended.output);
+    disk.make_writable();
+    scratch.run(&scratch.pipeline(transfer)).expect_code(0);
+    watcher.stop();
+    Snapshot::of(&scratch.path("sink")).assert_equals(&source);
+}
+
+#[test]
+fn sources_that_grow_or_go_half_way_end_well() {
+    let scratch = Scratch::in_memory();
+    Random::seeded().fill(&scratch.path("source"), (0..40).map(|number| number * 100_000));
+    let (grows, goes) = (scratch.path("source/d000/f00039"), scratch.path("source/d000/f00038"));
+    let transfer = "[transfer]\nattempts = 2\nmax_backoff = \"100ms\"\nworkers = 4\npart_size = \"5 MiB\"";
+    let pipeline = scratch.pipeline(&format!("[tunnel]\nmax_bandwidth = \"30 MiB/s\"\n{transfer}"));
+    let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
+    let mut file = fs::OpenOptions::new().append(true).open(&grows).unwrap();
+    let mut removed = false;
+    while running.ended().is_none() {
+        std::io::Write::write_all(&mut file, b"more").unwrap();
+        if !removed && running.printed().contains("\"moved\"") {
+            fs::remove_file(&goes).unwrap();
+            removed = true;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let ended = running.wait();
+    assert!(matches!(ended.code, Some(0 | 2)), "{:?}", ended.code);
+    assert!(
+        ended.failures().iter().all(|(key, code)| {
+            (key == "d000/f00039" && code == "changed") || (key == "d000/f00038" && code == "not-found")
+        }),
+        "{:?}",
+        ended.failures()
+    );
+    // It stands still now: the next run has it as it is.
+    scratch.run(&scratch.pipeline(transfer)).expect_code(0);
+    let sink = Snapshot::of(&scratch.path("sink"));
+    let left: Vec<_> = ["d000/f00038"].map(Into::into).to_vec();
+    sink.without(&left).assert_equals(&Snapshot::of(&scratch.path("source")));
+}
