@@ -8,6 +8,7 @@ use std::{
 
 use culvert_flow::{journal::Identity, rules::Limits as TunnelLimits, tunnel::Tunnel};
 use culvert_host::{
+    access::Access,
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
     grants::{FolderGrant, Grants, SocketGrant},
     limits::Limits,
