@@ -81,6 +81,14 @@ impl Scratch {
         path
     }
 
+    /// Lets the next run begin without a past: a journal belongs to one source and one sink.
+    pub(crate) fn forget(&self) {
+        let pipelines = self.path("state/pipelines");
+        if pipelines.exists() {
+            fs::remove_dir_all(pipelines).unwrap();
+        }
+    }
+
     /// Starts `engine` with a state folder of this scratch.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         self.start_with(arguments, "")
@@ -142,6 +150,11 @@ impl Running {
     /// What it has printed so far.
     pub(crate) fn printed(&self) -> String {
         fs::read_to_string(&self.output).unwrap()
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn logged(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap()
     }
 
     /// The status, if it has ended.

@@ -6,6 +6,7 @@ mod identity;
 mod memory;
 mod overwrite;
 mod reports;
+mod rounds;
 mod signals;
 mod status;
 mod verifying;

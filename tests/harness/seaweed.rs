@@ -59,6 +59,7 @@ impl Seaweed {
         command.args([
             "-s3",
             "-s3.iam=false",
+            "-s3.autoCreateBucket=false",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-master.volumeSizeLimitMB=256",

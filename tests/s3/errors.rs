@@ -7,8 +7,9 @@ use crate::harness::{
     seaweed::{READER_KEY, READER_SECRET, SECRET, Seaweed, end},
 };
 
-/// A run of one object into this end, with two attempts.
+/// A run of one object into this end, with two attempts and without a past.
 fn run(scratch: &Scratch, sink: &str) -> Ended {
+    scratch.forget();
     fs::create_dir_all(scratch.path("source")).unwrap();
     fs::write(scratch.path("source/a"), "a").unwrap();
     let more = "[transfer]\nattempts = 2\nmax_backoff = \"100ms\"";

@@ -45,6 +45,7 @@ fn twenty_mebibytes_a_second_in_both_directions() {
             true => scratch.pipeline_between(&source, &bucket, more),
             false => scratch.pipeline_between(&bucket, &sink, more),
         };
+        scratch.forget();
         scratch.run(&pipeline).expect_code(0);
         // Listings and heads of messages are a small part of it.
         let payload: Vec<_> = wire.passed().into_iter().filter(|(_, bytes)| *bytes > 2000).collect();
@@ -93,7 +94,9 @@ fn a_bad_network_costs_few_requests_and_no_byte() {
         ),
     ] {
         let bucket_end = end(&wire.endpoint(), bucket, ACCESS_KEY, SECRET);
+        scratch.forget();
         scratch.run(&scratch.pipeline_between(&scratch.local("source"), &bucket_end, more)).expect_code(0);
+        scratch.forget();
         let fetched = scratch.path(bucket);
         let down = scratch.pipeline_between(&bucket_end, &format!("{}\nfsync = false", scratch.local(bucket)), more);
         scratch.run(&down).expect_code(0);

@@ -242,8 +242,8 @@ impl Assembly {
                 folder: Some(FolderGrant { path: folder.to_owned(), writable: false }),
                 ..Grants::default()
             },
-            limits: limits(&self.pipeline.limits),
             access: Access::default(),
+            limits: limits(&self.pipeline.limits),
             config: serde_json::json!({ "path": folder.to_string_lossy() }).to_string(),
             owner: self.owner.clone(),
         };

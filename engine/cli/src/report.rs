@@ -125,8 +125,9 @@ impl Files {
     fn write(&mut self, record: &culvert_flow::journal::Record, run: i64) -> io::Result<()> {
         let of_run = (record.run == run).then(|| List::of(record.outcome));
         for list in record.at_sink.then_some(List::Manifest).into_iter().chain(of_run) {
+            let cells = list.cells(record);
             for rows in &mut self.rows[list as usize] {
-                rows.write(record)?;
+                rows.write(&cells)?;
             }
         }
         if let Some(line) = record.at_sink.then(|| sha256sum(record)).flatten() {

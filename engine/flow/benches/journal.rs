@@ -184,7 +184,6 @@ fn round(objects: u64, scattered: bool, journal: Option<Arc<Journal>>) -> Summar
         part_size: ByteSize(16 << 20),
         attempts: NonZeroU32::MIN,
         max_backoff: Duration::from_secs(1),
-        sha256: false,
     };
     let job = Job {
         selection: Selection::default(),

@@ -125,12 +125,10 @@ pub struct Transfer {
     pub attempts: NonZeroU32,
     /// Longest pause between two attempts.
     pub max_backoff: Duration,
-    /// SHA-256 is computed over each object and written down, so that a report can hold it; what isn't
-    /// larger than [`MAX_WHOLE`] then moves as a whole, since it doesn't follow from parts.
-    pub sha256: bool,
 }
 
-/// Largest object that moves as a whole for the sake of its SHA-256: the most that S3 and OSS take at once.
+/// Largest object that moves as a whole for the sake of a checksum that doesn't follow from those of
+/// parts: the most that S3 and OSS take at once.
 pub const MAX_WHOLE: ByteSize = ByteSize(5 << 30);
 
 /// Removing from the sink what the source doesn't have.

@@ -49,7 +49,7 @@ pub struct Report {
     pub to_sink: bool,
     /// What their keys at the sink start with: `.culvert-reports/` by default.
     pub prefix: String,
-    /// Whether SHA-256 is computed for it; false by default. `transfer.sha256` says the same.
+    /// Whether SHA-256 is computed for it; false by default.
     pub sha256sums: bool,
 }
 
@@ -103,9 +103,8 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let schedule = schedule(section(root, SCHEDULE, context), context);
     let report = report(section(root, REPORT, context), context);
     let limits = limits(section(root, LIMITS, context), context);
-    let (mut transfer, max_percent) = transfer?;
+    let (transfer, max_percent) = transfer?;
     let report = report?;
-    transfer.sha256 = report.sha256sums;
     // A report isn't extra.
     let keep: Vec<_> = report.to_sink.then(|| report.prefix.clone()).into_iter().collect();
     let delete_extra = max_percent.map(|max_percent| DeleteExtra { max_percent, keep });
@@ -232,7 +231,6 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, 
         part_size: part_size?,
         attempts: positive(attempts?)?,
         max_backoff: max_backoff?,
-        sha256: false,
     };
     Some((transfer, delete_extra?.then_some(max_percent)))
 }

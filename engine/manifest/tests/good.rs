@@ -46,7 +46,6 @@ fn the_shortest_file_has_every_default() {
         part_size: ByteSize(16 << 20),
         attempts: NonZeroU32::new(5).unwrap(),
         max_backoff: Duration::from_secs(30),
-        sha256: false,
     };
     assert_eq!(pipeline.transfer, transfer);
     assert!(pipeline.selection.include.is_none() && pipeline.selection.exclude.is_none());
@@ -125,7 +124,6 @@ fn every_key_arrives() {
     assert_eq!((transfer.overwrite, transfer.verify), (Overwrite::IfNewer, Verify::Size));
     assert_eq!((transfer.workers.get(), transfer.attempts.get()), (12, 7));
     assert_eq!((transfer.part_size, transfer.max_backoff), (ByteSize(64 << 20), Duration::from_secs(120)));
-    assert!(transfer.sha256, "the report asks for it");
     let limits = ConnectorLimits {
         memory: ByteSize(512 << 20),
         compute_timeout: Duration::from_millis(500),

@@ -15,6 +15,7 @@ use culvert_sdk::{
 use crate::{
     S3, STORE,
     client::{Store, presigning},
+    error::Attempt,
     key, object,
 };
 
@@ -96,9 +97,22 @@ impl Store {
     pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
         let full = self.key(&key)?;
         let attempt = self.attempt("look up", Some(&key));
-        let head = self.client.head_object().bucket(&self.config.bucket).key(full).send().await;
-        let head = head.map_err(|failure| attempt.failed(&failure))?;
+        let head = self.client.head_object().bucket(&self.config.bucket).key(&full).send().await;
+        let head = match head.map_err(|failure| attempt.failed(&failure)) {
+            Ok(head) => head,
+            Err(error) if matches!(error.code.as_str(), "permission-denied" | "refused") => {
+                return Err(self.explained(&full, attempt).await.unwrap_or(error));
+            }
+            Err(error) => return Err(error),
+        };
         Ok(object::looked_up(key, &head, self.config.etag_is_md5))
+    }
+
+    /// Why a look was refused: its answer has no body that could say it, that of a reading has.
+    async fn explained(&self, full: &str, attempt: Attempt<'_>) -> Option<Error> {
+        let request = self.client.get_object().bucket(&self.config.bucket).key(full).range("bytes=0-0");
+        let presigned = request.presigned(presigning().ok()?).await.ok()?;
+        self.send(presigned, Body::Empty, attempt).await.err()
     }
 
     async fn read(&self, key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {

@@ -90,7 +90,7 @@ fn rows(reader: &Reader, list: List, run: i64, format: ReportFormat, to: &mut im
     };
     let mut rows = Rows::new(to, list, form).map_err(Broken::Output)?;
     for record in reader.records(list.wanted(run)) {
-        rows.write(&record.map_err(Broken::Journal)?).map_err(Broken::Output)?;
+        rows.write(&list.cells(&record.map_err(Broken::Journal)?)).map_err(Broken::Output)?;
     }
     rows.finish().map_err(Broken::Output)?;
     Ok(())

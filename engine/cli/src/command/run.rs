@@ -16,7 +16,7 @@ use culvert_flow::{
     journal::Journal,
     meter::Meter,
     object::Algorithm,
-    rules::{Selection, Transfer},
+    rules::Selection,
     run::{Job, State, Summary, ThreadPerWorker},
     schedule::Round,
     sync::Cancel,
@@ -52,6 +52,8 @@ struct Ended {
     summary: Summary,
     /// It was stopped because its window closed.
     by_window: bool,
+    /// Whether its report was written.
+    report: Exit,
 }
 
 /// # Errors
@@ -113,14 +115,9 @@ pub(super) fn job(
         delete_extra: journal.as_ref().and(pipeline.delete_extra.clone()),
         journal,
         round: 1,
-        checksums: also(&pipeline.transfer),
+        checksums: if pipeline.report.sha256sums { vec![Algorithm::Sha256] } else { Vec::new() },
         seed: seed(),
     }
-}
-
-/// What is computed of every object besides what proves it.
-pub(super) fn also(transfer: &Transfer) -> Vec<Algorithm> {
-    transfer.sha256.then_some(Algorithm::Sha256).into_iter().collect()
 }
 
 /// What is shown of a run of this pipeline.
@@ -168,10 +165,15 @@ impl Runner<'_> {
             }
         };
         output.summary(&summary);
-        if summary.state != State::Interrupted {
-            reporting::report(self, &output, rules.hits(), signals).await?;
+        let mut report = Exit::Done;
+        if summary.state != State::Interrupted
+            && let Err(failure) = reporting::report(self, &output, rules.hits(), signals).await
+        {
+            // What was moved is moved, and the next round has a report of its own.
+            crate::output::error(&failure);
+            report = failure.exit;
         }
-        Ok(Ended { summary, by_window })
+        Ok(Ended { summary, by_window, report })
     }
 }
 

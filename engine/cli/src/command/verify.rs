@@ -13,7 +13,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
-use super::run::{also, runtime, signals::Signals};
+use super::run::{runtime, signals::Signals};
 use crate::{
     args::{Places, Verify as Asked},
     assembly::{Assembly, Ends, MissingFolder, assemble, seed},
@@ -50,11 +50,11 @@ async fn verify(asked: &Asked, assembly: &Assembly, ends: Ends) -> Result<Findin
     let verification = Verification {
         journal: assembly.journal(),
         reread: asked.reread,
+        checksums: Vec::new(),
         workers: transfer.workers,
         attempts: transfer.attempts,
         max_backoff: transfer.max_backoff,
         tunnel: assembly.tunnel.clone(),
-        checksums: also(transfer),
         meter: Arc::new(Meter::new(transfer.workers.get())),
         events: Arc::new(move |checked| tell(&checked, json)),
         cancel: cancel.clone(),

@@ -48,6 +48,7 @@ pub(crate) async fn deliver(
         journal: None,
         round: 1,
         delete_extra: None,
+        checksums: Vec::new(),
         seed: seed(),
     };
     let summary = culvert_flow::run::run(job, Arc::new(source), Arc::clone(sink), &ThreadPerWorker).await;

@@ -49,12 +49,14 @@ impl<W: Write> Rows<W> {
         }
     }
 
+    /// Writes a row of this list.
+    ///
     /// # Errors
     /// It can't be written.
-    pub(crate) fn write(&mut self, record: &Record) -> io::Result<()> {
+    pub(crate) fn write(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         match self {
-            Self::Csv(writer, list) => {
-                for cell in list.cells(record) {
+            Self::Csv(writer, _) => {
+                for cell in cells {
                     match cell {
                         Cell::None => writer.write_field("")?,
                         Cell::Number(number) => writer.write_field(number.to_string())?,
@@ -65,8 +67,8 @@ impl<W: Write> Rows<W> {
                 writer.write_record(None::<&[u8]>)?;
                 Ok(())
             }
-            Self::JsonLines(to, list) => json(to, *list, &list.cells(record)),
-            Self::Table(to, list) => table(to, *list, &list.cells(record)),
+            Self::JsonLines(to, list) => json(to, *list, cells),
+            Self::Table(to, list) => table(to, *list, cells),
         }
     }
 

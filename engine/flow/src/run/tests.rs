@@ -62,7 +62,6 @@ impl Stage {
             part_size: ByteSize(10_000),
             attempts: NonZeroU32::new(4).expect("four"),
             max_backoff: Duration::from_secs(5),
-            sha256: false,
         };
         let job = Job {
             selection: Selection::default(),

@@ -48,9 +48,9 @@ async fn whole_round(runner: &Runner<'_>, round: Round, signals: &mut Signals) -
     let schedule = &runner.assembly.pipeline.schedule;
     loop {
         let until = window_end(SystemTime::now(), schedule);
-        let Ended { summary, by_window } = runner.run(round, until, signals).await?;
+        let Ended { summary, by_window, report } = runner.run(round, until, signals).await?;
         if !by_window || summary.state != State::Interrupted {
-            return Ok(super::exit(&summary));
+            return Ok(super::exit(&summary).worse(report));
         }
         match opening(SystemTime::now(), schedule) {
             Some(start) if sleep_until(start, signals).await => {}

@@ -10,6 +10,7 @@ use super::{Outcome, Task, Worker};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
+    hash::is_combinable,
     listing::Folder,
     object::{Kind, Object},
     retry::Retry,
@@ -21,14 +22,12 @@ use crate::{
 };
 
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
-    /// Larger than a part, and both stores can do it.
+    /// Larger than a part, both stores can do it, and what is to be computed follows from parts.
     pub(super) fn moves_in_parts(&self, object: &Object) -> bool {
         let context = &self.context;
-        let most = if context.transfer.sha256 {
-            MAX_WHOLE.max(context.transfer.part_size)
-        } else {
-            context.transfer.part_size
-        };
+        let part_size = context.transfer.part_size;
+        let follows = context.terms.also.iter().all(|algorithm| is_combinable(*algorithm));
+        let most = if follows { part_size } else { MAX_WHOLE.max(part_size) };
         object.kind == Kind::File
             && object.size.is_some_and(|size| size > most.0)
             && context.terms.sink.has("parts")
