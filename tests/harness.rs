@@ -2,6 +2,7 @@
 //! say how two trees differ. Nothing here passes because something is missing.
 
 pub(crate) mod disk;
+pub(crate) mod ftp;
 pub(crate) mod seaweed;
 pub(crate) mod tree;
 pub(crate) mod wire;

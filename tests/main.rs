@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod ftp;
 mod hostile;
 mod recovery;
 mod s3;

@@ -10,16 +10,17 @@ use culvert_flow::{journal::Identity, rules::Limits as TunnelLimits, tunnel::Tun
 use culvert_host::{
     access::Access,
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
-    grants::{FolderGrant, Grants},
+    grants::{FolderGrant, Grants, SocketGrant},
     limits::Limits,
     loader::Connector,
+    requests::Requests,
     runtime::Runtime,
 };
 use culvert_manifest::{
     ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
 };
 
-use crate::{args::Places, connectors, exit::Failure, folders, network::Network};
+use crate::{args::Places, connectors, exit::Failure, folders, network::Network, server::Server};
 
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
@@ -42,6 +43,7 @@ struct End {
     /// The endpoint's table as JSON: secrets in clear.
     config: String,
     folder: Option<PathBuf>,
+    server: Option<Server>,
     network: Network,
     /// What tells this store from others, without secrets.
     identity: String,
@@ -163,17 +165,19 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
     };
     let (mut network, config) = Network::split(config.expose(), schema)
         .map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
-    let mut folder = None;
+    let (mut folder, mut server) = (None, None);
     for grant in table.grants(schema) {
         match grant {
             Grant::Folder(path) if folder.is_none() => folder = Some(path),
             Grant::Folder(_) => return Err(located(&"it asks for two folders; one can be granted")),
+            Grant::Socket(url) if server.is_none() => server = Some(Server::parse(&url).map_err(|it| located(&it))?),
+            Grant::Socket(_) => return Err(located(&"it asks for two servers; one can be granted")),
             Grant::Endpoint(url) => network.grant(&url).map_err(|it| located(&it))?,
             Grant::Subdomain(label) => network.grant_below(label),
         }
     }
     let identity = table.identity(schema);
-    Ok(Ok(End { connector, config, folder, network, identity }))
+    Ok(Ok(End { connector, config, folder, server, network, identity }))
 }
 
 /// A run whose sink lies in its source would move what it has just written, for ever.
@@ -267,10 +271,15 @@ impl Assembly {
     fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Result<Endpoint, Failure> {
         let folder = folder.map(|path| FolderGrant { path, writable });
         let workers = self.pipeline.transfer.workers;
+        let socket = end.server.as_ref().map(|server| SocketGrant {
+            host: server.host.clone(),
+            port: server.port,
+            requests: Requests::of(self.tunnel.clone()),
+        });
         Ok(Endpoint {
             capabilities: end.network.capabilities(&end.connector.description().capabilities),
             connector: end.connector.clone(),
-            grants: Grants { folder, endpoints: end.network.grants() },
+            grants: Grants { folder, endpoints: end.network.grants(), socket },
             limits: limits(&self.pipeline.limits),
             access: end.network.access(&self.tunnel, self.tunnel_limits, workers).map_err(Failure::usage)?,
             config: end.config.clone(),

@@ -10,6 +10,7 @@ mod logging;
 mod network;
 mod output;
 mod report;
+mod server;
 
 use std::process::ExitCode;
 

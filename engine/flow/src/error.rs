@@ -76,6 +76,8 @@ impl Code {
     pub const INVALID_KEY: Self = Self::known("invalid-key");
     /// Somebody else holds it.
     pub const IN_USE: Self = Self::known("in-use");
+    /// The store has no place for another connection: a worker steps aside, the others go on.
+    pub const CROWDED: Self = Self::known("crowded");
     pub const IO: Self = Self::known("io");
     /// A connector went over a limit that the engine sets: memory, computing time, table sizes.
     pub const LIMIT: Self = Self::known("limit");
@@ -97,10 +99,11 @@ impl Code {
     /// The sink doesn't know an upload any more: the object starts over.
     pub const UPLOAD_GONE: Self = Self::known("upload-gone");
 
-    const TRANSIENT: [Self; 10] = [
+    const TRANSIENT: [Self; 11] = [
         Self::CHANGED,
         Self::CHECKSUM_MISMATCH,
         Self::CONNECTION_FAILED,
+        Self::CROWDED,
         Self::IO,
         Self::PROTOCOL,
         Self::THROTTLED,

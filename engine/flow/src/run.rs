@@ -7,6 +7,7 @@
 mod book;
 mod clean;
 mod context;
+mod crew;
 mod event;
 mod lister;
 mod mirror;

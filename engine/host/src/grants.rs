@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::requests::Requests;
+
 /// The rights of one connector instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
@@ -10,6 +12,19 @@ pub struct Grants {
     pub folder: Option<FolderGrant>,
     /// Servers over HTTP. With any of them come the clocks and the pipeline's credentials.
     pub endpoints: Vec<EndpointGrant>,
+    /// One host over TCP.
+    pub socket: Option<SocketGrant>,
+}
+
+/// A host that a connector may connect to: its port, and the ports from 1024 up that it names for
+/// data connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketGrant {
+    /// A name, or an address with or without brackets.
+    pub host: String,
+    pub port: u16,
+    /// Each connection is one request.
+    pub requests: Requests,
 }
 
 /// One server over HTTP: nothing else by that name, on another port or with another scheme.
@@ -40,15 +55,19 @@ enum Need {
     /// Harmless: with an empty context there is nothing behind it.
     Nothing,
     Folder,
+    Socket,
     Endpoint,
 }
 
 /// What Rust's and Python's standard libraries import whether they use it or not (WASI 0.2, with an
 /// empty context behind it), and what the contract offers.
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 14] = [
     Rule { prefix: "wasi:filesystem/types@0.3", needs: Need::Folder },
     Rule { prefix: "wasi:filesystem/preopens@0.3", needs: Need::Folder },
     Rule { prefix: "culvert:connector/posix@0.1", needs: Need::Folder },
+    Rule { prefix: "wasi:sockets/types@0.3", needs: Need::Socket },
+    Rule { prefix: "wasi:sockets/ip-name-lookup@0.3", needs: Need::Socket },
+    Rule { prefix: "culvert:connector/tls@0.1", needs: Need::Socket },
     Rule { prefix: "wasi:http/types@0.3", needs: Need::Endpoint },
     Rule { prefix: "wasi:http/client@0.3", needs: Need::Endpoint },
     Rule { prefix: "culvert:connector/credentials@0.1", needs: Need::Endpoint },
@@ -68,7 +87,11 @@ impl Grants {
     /// Every kind of grant there is: what it doesn't cover, no pipeline can.
     pub(crate) fn everything() -> Self {
         let endpoint = EndpointGrant { scheme: String::new(), host: String::new(), port: 0 };
-        Self { folder: Some(FolderGrant { path: "/".into(), writable: true }), endpoints: vec![endpoint] }
+        Self {
+            folder: Some(FolderGrant { path: "/".into(), writable: true }),
+            endpoints: vec![endpoint],
+            socket: Some(SocketGrant { host: String::new(), port: 0, requests: Requests::default() }),
+        }
     }
 
     /// Why a component with these imports can't run under these grants; none if it can.
@@ -80,7 +103,7 @@ impl Grants {
         Some(format!(
             "the connector imports {}, which nothing in its pipeline grants; a connector may import wasi:filesystem \
              and culvert:connector/posix where its table names a folder, wasi:http and culvert:connector/credentials \
-             where it names an endpoint",
+             where it names an endpoint, wasi:sockets and culvert:connector/tls where it names a server",
             uncovered.join(", ")
         ))
     }
@@ -93,6 +116,7 @@ impl Grants {
             Some(rule) => match rule.needs {
                 Need::Nothing => true,
                 Need::Folder => self.folder.is_some(),
+                Need::Socket => self.socket.is_some(),
                 Need::Endpoint => !self.endpoints.is_empty(),
             },
             None => false,

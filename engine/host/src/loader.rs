@@ -24,6 +24,7 @@ use crate::{
     open,
     posix::Posix,
     runtime::Runtime,
+    sockets,
     state::State,
 };
 
@@ -239,7 +240,7 @@ fn schema(text: &str, role: &str, exported: bool) -> Result<Option<Value>, Strin
 }
 
 /// WASI 0.2 for the guests' standard libraries, 0.3 for the contract, and the host's own functions.
-/// HTTP leads where the grants say; sockets aren't linked at all.
+/// Sockets and HTTP lead where the grants say.
 fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -248,6 +249,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     linker.allow_shadowing(true);
     files::replace_streams(&mut linker)?;
     open::replace_open(&mut linker)?;
+    sockets::replace_sockets(&mut linker)?;
     http::replace_bodies(&mut linker)?;
     linker.allow_shadowing(false);
     posix::add_to_linker::<State, Posix>(&mut linker, |state| state)?;

@@ -21,6 +21,7 @@ use crate::{
     files::{FileReading, error_code},
     http::Incoming,
     instance::Instance,
+    sockets::SocketReading,
     state::State,
 };
 
@@ -51,6 +52,7 @@ pub struct HostData {
 /// Who makes the bytes.
 enum Origin {
     File(FileReading),
+    Socket(SocketReading),
     Http(Incoming),
     Guest(Wanted),
 }
@@ -148,13 +150,16 @@ fn take_over(
         let outcome = deliver(&mut access, outcome)?;
         let origin = match data.try_into::<FileReading>(&mut access) {
             Ok(file) => Origin::File(file),
-            Err(data) => match data.try_into::<Incoming>(&mut access) {
-                Ok(answer) => Origin::Http(answer),
-                Err(data) => {
-                    let (consumer, wanted) = bytewise();
-                    data.pipe(&mut access, consumer)?;
-                    Origin::Guest(wanted)
-                }
+            Err(data) => match data.try_into::<SocketReading>(&mut access) {
+                Ok(socket) => Origin::Socket(socket),
+                Err(data) => match data.try_into::<Incoming>(&mut access) {
+                    Ok(answer) => Origin::Http(answer),
+                    Err(data) => {
+                        let (consumer, wanted) = bytewise();
+                        data.pipe(&mut access, consumer)?;
+                        Origin::Guest(wanted)
+                    }
+                },
             },
         };
         Ok((origin, outcome))
@@ -221,6 +226,11 @@ impl Data for HostData {
             None => None,
             Some(Origin::File(file)) => Self::from_file(file, max, form, self.left.is_some())
                 .map_err(|error| io_error(&error).with_key(&self.key))?,
+            // A failure is the guest's to tell, which knows the server's own word on it.
+            Some(Origin::Socket(socket)) => {
+                let bytes = socket.next(max).await.unwrap_or_default();
+                (!bytes.is_empty()).then_some(Chunk::Bytes(bytes))
+            }
             Some(Origin::Http(answer)) => {
                 let next = answer.next(max).await;
                 next.map_err(|error| broken_off(error).with_key(&self.key))?.map(Chunk::Bytes)
@@ -248,6 +258,7 @@ impl Data for HostData {
             (Some(Origin::File(file)), None) => {
                 file.has_more().map_err(|error| io_error(&error).with_key(&self.key))?
             }
+            (Some(Origin::Socket(socket)), None) => socket.next(1).await.is_ok_and(|bytes| !bytes.is_empty()),
             (Some(Origin::Http(answer)), _) => {
                 answer.next(1).await.map_err(|error| broken_off(error).with_key(&self.key))?.is_some()
             }
@@ -289,8 +300,10 @@ impl HostData {
     /// Closes the data and waits for the source's word on it.
     async fn end(&mut self) -> Result<(), Error> {
         // An HTTP answer that wasn't read to its end takes its connection with it.
-        if let Some(Origin::File(mut file)) = self.origin.take() {
-            file.close(Ok(()));
+        match self.origin.take() {
+            Some(Origin::File(mut file)) => file.close(Ok(())),
+            Some(Origin::Socket(mut socket)) => socket.close(Ok(())),
+            _ => {}
         }
         let Some(outcome) = self.outcome.take() else { return Ok(()) };
         conclude(&self.instance, "read", outcome).await.map_err(|error| error.with_key(&self.key))

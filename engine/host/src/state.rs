@@ -14,6 +14,7 @@ use crate::{
     http::{Hooks, Http},
     limits::{LimitExceeded, Limiter, Limits},
     runtime::EPOCH_TICK,
+    sockets::Network,
 };
 
 /// Open handles (files, directories, streams) of one instance: a listing's depth, with room.
@@ -25,6 +26,7 @@ const MAX_CALL_BYTES: usize = 64 << 20;
 pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
+    network: Network,
     http: WasiHttpCtx,
     hooks: Hooks,
     credentials: Credentials,
@@ -70,6 +72,7 @@ impl State {
             http: WasiHttpCtx::new(),
             hooks: Hooks::new(client, grants.clone()),
             credentials: access.credentials.clone(),
+            network: Network::new(grants.socket.as_ref(), limits),
             limiter: Limiter::new(limits),
             computing_ticks: 0,
         };
@@ -78,6 +81,11 @@ impl State {
         store.set_hostcall_fuel(MAX_CALL_BYTES);
         watch_computing(&mut store, limits.compute_timeout);
         Ok(store)
+    }
+
+    /// Where its sockets lead.
+    pub(crate) fn network(&mut self) -> &mut Network {
+        &mut self.network
     }
 
     pub(crate) fn credentials(&self) -> Credentials {

@@ -49,6 +49,8 @@ pub enum Grant {
     Folder(PathBuf),
     /// A URL without user, password, path or query: `https://example.com:8443`.
     Endpoint(String),
+    /// The same for a server that's spoken to over TCP: `ftp://example.com:2121`.
+    Socket(String),
     /// The server of this name below each endpoint: `archive` for `https://archive.example.com:8443`.
     Subdomain(String),
 }
@@ -94,6 +96,7 @@ impl Endpoint {
         ) {
             (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
             (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+            (Some("socket"), Some(url)) => grants.push(Grant::Socket(origin(url))),
             (Some("subdomain"), Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
             _ => {}
         });

@@ -56,6 +56,9 @@ constructors! {
     too_large = "too-large";
     /// The store asks to be asked less often. Tried again by the engine, more slowly.
     throttled = "throttled";
+    /// The store has no place for another connection of ours. Tried again by the engine, which lets
+    /// other workers do the work meanwhile.
+    crowded = "crowded";
     /// The store can't answer now. Tried again by the engine.
     unavailable = "unavailable";
     /// The store didn't answer in time. Tried again by the engine.

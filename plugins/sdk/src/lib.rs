@@ -12,18 +12,19 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod instance;
+pub mod socket;
 pub mod stream;
 
 pub use bindings::{
     connector::exports::culvert::connector::connector,
     imports::{
-        culvert::connector::{credentials, posix, types},
+        culvert::connector::{credentials, posix, tls, types},
         wasi,
     },
     sink::exports::culvert::connector::sink,
     source::exports::culvert::connector::source,
 };
-pub use wit_bindgen::{FutureReader, StreamReader, StreamResult, spawn_local};
+pub use wit_bindgen::{FutureReader, StreamReader, StreamResult, StreamWriter, spawn_local};
 
 /// Exports a connector that is only read: `culvert_sdk::export_source!(Type);`, `Type` being where
 /// both traits are implemented. `plugins/README.md` has a whole one.

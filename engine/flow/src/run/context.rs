@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, atomic::Ordering};
 
-use super::{Event, Job, Tally, book::Book, queue::Queue};
+use super::{Event, Job, Tally, book::Book, crew::Crew, queue::Queue};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
@@ -32,6 +32,7 @@ pub(super) struct Context {
     pub(super) terms: Terms,
     pub(super) source: Capabilities,
     pub(super) queue: Arc<Queue>,
+    pub(super) crew: Crew,
     /// None without a journal, and of a plan.
     pub(super) book: Option<Book>,
     pub(super) meter: Arc<Meter>,
@@ -72,6 +73,7 @@ impl Context {
             sink: sinks.capabilities().clone(),
             takes_extents: sinks.takes_extents(),
         };
+        let crew = Crew::new(transfer.workers.get());
         Self {
             policy: Policy { attempts: transfer.attempts, max_pause: transfer.max_backoff },
             selection,
@@ -81,6 +83,7 @@ impl Context {
             terms,
             source: source.clone(),
             queue: Arc::default(),
+            crew,
             book: None,
             meter,
             events,

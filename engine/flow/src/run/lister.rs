@@ -160,6 +160,9 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
         if !interruption.resumable {
             return false;
         }
+        if interruption.error.code == Code::CROWDED {
+            self.context.crew.ask_for_room();
+        }
         let failed = retry.attempt();
         let Some(pause) = retry.after(&interruption.error, &mut self.jitter) else { return false };
         self.flush().await;

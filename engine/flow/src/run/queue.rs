@@ -31,6 +31,7 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     work: Notify,
     space: Notify,
+    over: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -161,6 +162,7 @@ impl Queue {
         let (objects, due) = (std::mem::take(&mut state.objects), std::mem::take(&mut state.due));
         drop(state);
         self.work.notify_waiters();
+        self.over.notify_waiters();
         // The lister may be about to wait: a permit reaches it in any case.
         self.space.notify_one();
         // What was queued holds guards, whose drop comes back here.
@@ -175,6 +177,21 @@ impl Queue {
     /// Whether all that was listed has been done.
     pub(crate) fn is_finished(&self) -> bool {
         lock(&self.state).finished
+    }
+
+    /// Waits until nothing is handed out any more.
+    pub(crate) async fn over(&self) {
+        loop {
+            let mut over = std::pin::pin!(self.over.notified());
+            over.as_mut().enable();
+            {
+                let state = lock(&self.state);
+                if state.finished || state.stopped {
+                    return;
+                }
+            }
+            over.await;
+        }
     }
 
     fn wake(&self, state: &State, items: usize) {
@@ -244,6 +261,7 @@ impl Place {
                 if state.is_done() {
                     state.finished = true;
                     queue.work.notify_waiters();
+                    queue.over.notify_waiters();
                     return None;
                 }
                 woken.as_mut().enable();
@@ -255,12 +273,19 @@ impl Place {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
+impl Place {
+    /// Says that nothing is in hand, without asking for more.
+    pub(crate) fn give_back(&mut self) {
         if std::mem::take(&mut self.busy) {
             lock(&self.queue.state).busy -= 1;
             self.queue.work.notify_waiters();
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

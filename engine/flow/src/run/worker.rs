@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Context, Event, NextAttempt, content_bytes,
+    crew::{Manners, is_crowded},
     queue::{Listed, Place, Work},
 };
 use crate::{
@@ -40,6 +41,7 @@ pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
     /// Opened when it's first needed.
     read_back: Option<Si::ReadBack>,
     jitter: Jitter,
+    manners: Manners,
     number: usize,
     /// When cleaning up after a stop must be over.
     clean_until: Option<Instant>,
@@ -75,7 +77,18 @@ enum Outcome {
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     pub(super) fn new(context: Arc<Context>, sources: Arc<So>, sinks: Arc<Si>, number: usize) -> Self {
         let jitter = context.jitter(number);
-        Self { context, sources, sinks, source: None, sink: None, read_back: None, jitter, number, clean_until: None }
+        Self {
+            context,
+            sources,
+            sinks,
+            source: None,
+            sink: None,
+            read_back: None,
+            jitter,
+            manners: Manners::default(),
+            number,
+            clean_until: None,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -87,10 +100,19 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
         let mut place = Place::new(Arc::clone(&self.context.queue));
         while let Some(work) = place.next().await {
-            match work {
-                Work::Directory(due) => self.directory(due).await,
+            let crowded = match work {
+                Work::Directory(due) => {
+                    self.directory(due).await;
+                    false
+                }
                 Work::Part(upload, part) => self.part(&upload, part).await,
                 Work::Object(listed) => self.object(listed).await,
+            };
+            let crew = &self.context.crew;
+            if crowded || (crew.is_asked() && crew.may_leave()) {
+                (self.source, self.sink, self.read_back) = (None, None, None);
+                let context = Arc::clone(&self.context);
+                self.manners.wait_aside(&context, &mut place, &mut self.jitter).await;
             }
         }
         self.end_uploads().await;
@@ -129,7 +151,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         Ok(stop.or(self.instances()).await??)
     }
 
-    async fn object(&mut self, listed: Listed) {
+    /// True where a store had no place for this worker and the object is back in the queue.
+    async fn object(&mut self, listed: Listed) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let mut retry = Retry::new(context.policy, listed.attempts);
@@ -137,18 +160,30 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let Listed { object, folder, absent, mismatched, .. } = listed;
         let mut task = Task { object, folder, stale: again, absent, decided: again, mismatched };
         gauge.slot.begin(&task.object.key, content_bytes(&task.object));
-        loop {
+        let crowded = loop {
             let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
-                Ok(outcome) => break self.end(task, outcome, retry.attempt()),
+                Ok(outcome) => {
+                    self.manners.forget();
+                    self.end(task, outcome, retry.attempt());
+                    break false;
+                }
+                Err(failure) if is_crowded(&failure) && context.crew.may_leave() => {
+                    let Task { object, folder, absent, mismatched, .. } = task;
+                    let attempts = retry.attempt() - 1;
+                    context.queue.push_again(Listed { object, folder, attempts, absent, mismatched });
+                    break true;
+                }
                 Err(failure) => failure,
             };
             task.stale = is_stale(&failure.error);
             task.mismatched |= failure.error.code == Code::CHECKSUM_MISMATCH;
             if let Err(error) = self.again(failure, &mut retry, &task.object.key, None).await {
-                break self.give_up(&task.object, error, retry.attempt());
+                self.give_up(&task.object, error, retry.attempt());
+                break false;
             }
-        }
+        };
         gauge.slot.end();
+        crowded
     }
 
     async fn attempt(&mut self, task: &mut Task, attempt: u32, gauge: Gauge<'_>) -> Result<Outcome, Failure> {

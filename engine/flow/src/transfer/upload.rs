@@ -42,6 +42,8 @@ pub(crate) struct Upload {
 struct State {
     /// The last part that was handed out, or passed over because it's stored.
     claimed: u32,
+    /// Parts that were handed out and came back unwritten.
+    returned: Vec<u32>,
     /// Parts that must still be handed out.
     missing: u32,
     in_flight: u32,
@@ -80,7 +82,16 @@ impl Upload {
         // `grown` keeps it within MAX_PARTS.
         let parts = u32::try_from(size.div_ceil(part_size)).unwrap_or(MAX_PARTS);
         let stored = (0..parts).map(|_| None).collect();
-        let state = State { claimed: 0, missing: parts, in_flight: 0, stored, failed: None, folder, closed: false };
+        let state = State {
+            claimed: 0,
+            returned: Vec::new(),
+            missing: parts,
+            in_flight: 0,
+            stored,
+            failed: None,
+            folder,
+            closed: false,
+        };
         let (journaled, mismatched) = (None, false);
         Self { object, token, attempt, journaled, mismatched, part_size, state: Mutex::new(state) }
     }
@@ -123,6 +134,11 @@ impl Upload {
         if state.failed.is_some() || state.missing == 0 {
             return None;
         }
+        if let Some(number) = state.returned.pop() {
+            state.missing -= 1;
+            state.in_flight += 1;
+            return Some(self.part(number));
+        }
         state.claimed += 1;
         while state.stored.get(state.claimed as usize - 1).is_some_and(Option::is_some) {
             state.claimed += 1;
@@ -130,6 +146,15 @@ impl Upload {
         state.missing -= 1;
         state.in_flight += 1;
         Some(self.part(state.claimed))
+    }
+
+    /// Puts a part back that was claimed and not written.
+    pub(crate) fn give_back(&self, part: Part) -> Option<Closing> {
+        let mut state = lock(&self.state);
+        state.in_flight -= 1;
+        state.missing += 1;
+        state.returned.push(part.number);
+        self.close(&mut state)
     }
 
     /// Whether [`Upload::claim`] will have another part.

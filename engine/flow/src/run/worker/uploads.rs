@@ -15,7 +15,7 @@ use crate::{
     object::{Kind, Object},
     retry::Retry,
     rules::{ByteSize, MAX_WHOLE},
-    run::queue::Listed,
+    run::{crew::is_crowded, queue::Listed},
     sink::{OpenSink, Part, Replace, Sink},
     source::OpenSource,
     transfer::{self, Closing, Failure, Finished, Gauge, Moved, StoredPart, Upload, settle},
@@ -87,7 +87,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
     }
 
-    pub(super) async fn part(&mut self, upload: &Arc<Upload>, part: Part) {
+    /// True where a store had no place for this worker and the part is back in the queue.
+    pub(super) async fn part(&mut self, upload: &Arc<Upload>, part: Part) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let key = &upload.object.key;
@@ -96,6 +97,15 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let result = loop {
             let failure = match self.try_part(upload, part, gauge).await {
                 Ok(stored) => break Ok(stored),
+                Err(failure) if is_crowded(&failure) && context.crew.may_leave() => {
+                    if let Some(closing) = upload.give_back(part) {
+                        self.close(upload, closing, gauge).await;
+                    } else if let Some(upload) = context.queue.offer(Arc::clone(upload)) {
+                        self.end_upload(&upload).await;
+                    }
+                    gauge.slot.end();
+                    return true;
+                }
                 Err(failure) => failure,
             };
             if [Code::CHANGED, Code::UPLOAD_GONE].contains(&failure.error.code) {
@@ -113,6 +123,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             self.close(upload, closing, gauge).await;
         }
         gauge.slot.end();
+        self.manners.forget();
+        false
     }
 
     async fn try_part(&mut self, upload: &Upload, part: Part, gauge: Gauge<'_>) -> Result<StoredPart, Failure> {

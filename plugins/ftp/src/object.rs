@@ -1,0 +1,73 @@
+//! Items of a listing and answers about single files to objects of the contract.
+
+use culvert_sdk::{
+    error::{self, quote},
+    types::{Attribute, Entry, Object, Unreadable},
+    wasi::clocks::system_clock::Instant,
+};
+
+use crate::{
+    listing::{Item, Kind},
+    path::{Root, join},
+};
+
+/// The entry of an item in a folder.
+pub(crate) fn entry(root: &Root, folder: &str, item: &Item) -> Entry {
+    match named(root, folder, item) {
+        Ok(object) if item.kind == Kind::Directory => Entry::Folder(object),
+        Ok(object) => Entry::Object(object),
+        Err(unreadable) => Entry::Unreadable(unreadable),
+    }
+}
+
+fn named(root: &Root, folder: &str, item: &Item) -> Result<Object, Unreadable> {
+    let name = root.name(&item.name).map_err(|name| {
+        let error = error::invalid_key(format!(
+            "the name {} isn't UTF-8; write encoding = \"latin-1\" if the server's names are",
+            quote(&name)
+        ));
+        Unreadable { key: join(folder, &name), error }
+    })?;
+    let key = join(folder, &name);
+    if name.contains(['\r', '\0']) {
+        let error = error::invalid_key(format!("the name {} can't be sent to the server again", quote(&name)));
+        return Err(Unreadable { key, error });
+    }
+    Ok(object(root, key, item))
+}
+
+/// The object at `key`.
+pub(crate) fn object(root: &Root, key: String, item: &Item) -> Object {
+    let mut attributes = Vec::new();
+    // A link's own mode says nothing.
+    if let (Some(mode), Kind::File | Kind::Directory) = (item.mode, &item.kind) {
+        attributes.push(Attribute { name: "posix.mode".to_owned(), value: format!("{mode:04o}") });
+    }
+    if let Kind::Symlink(Some(target)) = &item.kind
+        && let Ok(target) = root.name(target)
+    {
+        attributes.push(Attribute { name: "posix.target".to_owned(), value: target });
+    }
+    let kind = match &item.kind {
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Symlink(_) => "symlink",
+        Kind::Other(other) => other,
+    };
+    let size = if item.kind == Kind::File { item.size } else { Some(0) };
+    plain(key, kind, size, item.modified, attributes)
+}
+
+/// A file of which size and time were asked for.
+pub(crate) fn file(key: String, size: Option<u64>, modified: Option<Instant>) -> Object {
+    plain(key, "file", size, modified, Vec::new())
+}
+
+/// Something of another kind than a file.
+pub(crate) fn directory(key: String, modified: Option<Instant>) -> Object {
+    plain(key, "directory", Some(0), modified, Vec::new())
+}
+
+fn plain(key: String, kind: &str, size: Option<u64>, modified: Option<Instant>, attributes: Vec<Attribute>) -> Object {
+    Object { key, kind: kind.to_owned(), size, modified, version: None, checksums: Vec::new(), attributes }
+}

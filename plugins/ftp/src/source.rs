@@ -1,0 +1,132 @@
+//! The server as a source: one folder at a time, and files whose bytes the host takes from the data
+//! connection itself. A file counts as read when the server has said so.
+
+mod list;
+mod stat;
+
+use std::rc::Rc;
+
+use culvert_sdk::{
+    FutureReader, StreamReader,
+    error::{self, quote},
+    socket::failed,
+    source::{Guest, Reading},
+    stream,
+    types::{Entry, Error, Object, Range},
+    wasi::sockets::types::ErrorCode,
+};
+
+pub(crate) use self::{list::Lister, stat::stat};
+use crate::{
+    Ftp,
+    control::{Command, Control, Data},
+    error::refused,
+    path::Root,
+    session::{Held, Session},
+    session_of_instance, time,
+};
+
+impl Guest for Ftp {
+    async fn list(
+        folder: String,
+        _after: Option<String>,
+    ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
+        let session = session_of_instance()?;
+        let listed = Lister::open(&session, &folder).await?;
+        Ok(stream::listing(async move |entries| listed.fill(entries).await))
+    }
+
+    async fn stat(key: String) -> Result<Object, Error> {
+        let session = session_of_instance()?;
+        session.run(async |control, root| stat(control, root, &key).await).await
+    }
+
+    async fn read(key: String, range: Range, _version: Option<String>) -> Result<Reading, Error> {
+        let session = session_of_instance()?;
+        read(session, key, range).await
+    }
+}
+
+/// A reading under way on the control connection that's held.
+struct Opened {
+    object: Object,
+    data: Data,
+    bytes: StreamReader<u8>,
+    received: FutureReader<Result<(), ErrorCode>>,
+}
+
+async fn read(session: Rc<Session>, key: String, range: Range) -> Result<Reading, Error> {
+    let (opened, held) = session.with(async |control, root| open(control, root, &key, range).await).await?;
+    let Opened { object, data, bytes, received } = opened;
+    let size = object.size;
+    let to_the_end = range.length.is_none_or(|length| size.is_none_or(|size| range.offset + length >= size));
+    let opened = object.clone();
+    let outcome = stream::outcome(async move {
+        let received = received.await;
+        drop(data);
+        conclude(held, &opened, received, to_the_end).await
+    });
+    Ok(Reading { object, data: bytes, outcome })
+}
+
+/// Asks for size, time and a data connection in one go, and has the server send.
+async fn open(control: &mut Control, root: &Root, key: &str, range: Range) -> Result<Opened, Error> {
+    let path = root.path(key)?;
+    let mut commands = vec![Command::with("SIZE", &path)?, control.passive()];
+    let has_time = control.features.mdtm;
+    if has_time {
+        commands.push(Command::with("MDTM", &path)?);
+    }
+    control.send(&commands).await?;
+    let (size, passive) = (control.reply().await?, control.reply().await?);
+    let time = if has_time { Some(control.reply().await?) } else { None };
+    let object = stat::file(key, &size, time.as_ref())?;
+    let socket = control.connect_data(passive).await?;
+    let mut commands = Vec::new();
+    if range.offset > 0 {
+        commands.push(Command::with("REST", range.offset.to_string().as_bytes())?);
+    }
+    commands.push(Command::with("RETR", &path)?);
+    let data = match control.begin_data(socket, &commands).await? {
+        Ok(data) => data,
+        Err(reply) => return Err(refused("read", key, &reply)),
+    };
+    let (bytes, received) = data.socket.receive();
+    Ok(Opened { object, data, bytes, received })
+}
+
+/// The server's word on what it sent, and whether the file stayed the same meanwhile.
+async fn conclude(
+    mut held: Held,
+    object: &Object,
+    received: Result<(), ErrorCode>,
+    to_the_end: bool,
+) -> Result<(), Error> {
+    let root = held.root.clone();
+    let Some(control) = held.control() else {
+        return Err(error::connection_failed("the control connection was lost while a file was read"));
+    };
+    let reply = control.reply().await?;
+    if let Err(code) = received {
+        // Given up by the engine, or cut on the way; the server may even think that it sent it all.
+        return Err(failed(&format!("read {}", quote(&object.key)), &code));
+    }
+    if to_the_end && !reply.is_done() {
+        return Err(refused("read", &object.key, &reply));
+    }
+    if object.modified.is_some() && to_the_end {
+        let time = control.ask(Command::with("MDTM", &root.path(&object.key)?)?).await?;
+        if time.is_done() && time::parse(&time.text()) != object.modified {
+            return Err(error::changed(format!("{} was changed while it was read", quote(&object.key))));
+        }
+    }
+    Ok(())
+}
+
+/// Reaches the folder and lists it.
+///
+/// # Errors
+/// What's in the way.
+pub(crate) async fn check(session: &Rc<Session>) -> Result<(), Error> {
+    Lister::open(session, "").await.map(drop)
+}

@@ -1,0 +1,81 @@
+//! Servers that have few places, and few that come back.
+
+use std::time::{Duration, Instant};
+
+use super::assert_carried;
+use crate::harness::{
+    Scratch,
+    ftp::{ALL, Kind, Server, Wishes, proxy::Proxy},
+    tree::Random,
+};
+
+#[test]
+fn sixteen_workers_live_with_two_connections() {
+    for kind in ALL {
+        for up in [false, true] {
+            let scratch = Scratch::new();
+            let server = Server::start(&scratch, kind, Wishes { max_per_address: Some(2), ..Wishes::default() });
+            let (ftp, local) = (server.keys("tree"), scratch.local("here"));
+            let (from, to) = (server.path("tree"), scratch.path("here"));
+            let filled = if up { &to } else { &from };
+            Random::seeded().fill(filled, vec![5000; 150]);
+            server.own();
+            let (source, sink) = if up { (&local, &ftp) } else { (&ftp, &local) };
+            let pipeline = scratch.pipeline_between(source, sink, "[transfer]\nworkers = 16");
+            let run = scratch.run(&pipeline);
+            run.expect_code(0);
+            assert_eq!((run.objects("moved"), run.objects("failed")), (150, 0), "{kind:?}");
+            assert_carried(&from, &to);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_restarts_is_come_back_to() {
+    let scratch = Scratch::new();
+    let mut server = Server::start(&scratch, Kind::Vsftpd, Wishes::default());
+    Random::seeded().fill(&server.path("tree"), vec![100_000; 60]);
+    server.own();
+    let more = "[transfer]\nworkers = 4\nattempts = 10\n[tunnel]\nmax_bandwidth = \"2 MB/s\"";
+    let pipeline = scratch.pipeline_between(&server.keys("tree"), &scratch.local("here"), more);
+    let running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
+    wait_for_files(&scratch, 10);
+    server.restart();
+    running.wait().expect_code(0);
+    assert_carried(&server.path("tree"), &scratch.path("here"));
+}
+
+#[test]
+fn control_connections_may_drop_at_any_time() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, Kind::Proftpd, Wishes::default());
+    Random::seeded().fill(&server.path("tree"), vec![100_000; 60]);
+    server.own();
+    let proxy = Proxy::start(server.port, None);
+    let more = "[transfer]\nworkers = 3\nattempts = 10\n[tunnel]\nmax_bandwidth = \"2 MB/s\"";
+    let keys = server.keys_at(proxy.port, "tree");
+    let pipeline = scratch.pipeline_between(&keys, &scratch.local("here"), more);
+    let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
+    for files in [5, 20, 35, 50] {
+        wait_for_files(&scratch, files);
+        proxy.drop_controls();
+        assert!(running.ended().is_none(), "{}", running.printed());
+    }
+    running.wait().expect_code(0);
+    assert!(proxy.controls() > 8, "connections were made again");
+    assert_carried(&server.path("tree"), &scratch.path("here"));
+}
+
+/// Waits until so many files have arrived.
+fn wait_for_files(scratch: &Scratch, count: usize) {
+    let begin = Instant::now();
+    let here = scratch.path("here/d000");
+    loop {
+        let there = std::fs::read_dir(&here).map_or(0, Iterator::count);
+        if there >= count {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "{there} of {count} files after a minute");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,100 @@
+//! A tree comes from each server and goes to each server as it is, in clear and under TLS, with data
+//! connections that must resume the control connection's session.
+
+use std::fs;
+
+use super::{assert_carried, fill, second_pipeline};
+use crate::harness::{
+    Scratch,
+    ftp::{Kind, Server, Wishes},
+};
+
+fn down_and_up(kind: Kind, tls: bool, more: &str) {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, kind, Wishes { tls, ..Wishes::default() });
+    fill(&server.path("there"), kind);
+    server.own();
+    let transfer = "[transfer]\nworkers = 3\n";
+
+    let down = scratch.pipeline_between(&format!("{}{more}", server.keys("there")), &scratch.local("here"), transfer);
+    let run = scratch.run(&down);
+    run.expect_code(0);
+    assert_carried(&server.path("there"), &scratch.path("here"));
+    let again = scratch.run(&down);
+    again.expect_code(0);
+    assert_eq!(again.objects("moved"), 0, "{}", again.output);
+
+    let sink = format!("{}{more}", server.keys("made/back"));
+    let up = second_pipeline(&scratch, &scratch.local("here"), &sink, transfer);
+    let run = scratch.run(&up);
+    run.expect_code(0);
+    assert_carried(&scratch.path("here"), &server.path("made/back"));
+    if kind == Kind::Proftpd {
+        let graded = run.events_named("moved").iter().filter(|event| event["verified"] == "sha256").count();
+        assert!(graded > 20, "{}", run.output);
+    }
+    // What has changed since is replaced, the rest is left.
+    fs::write(scratch.path("here/empty"), "no more").unwrap();
+    let run = scratch.run(&up);
+    run.expect_code(0);
+    assert_eq!(run.objects("moved"), 1, "{}", run.output);
+    assert_carried(&scratch.path("here"), &server.path("made/back"));
+}
+
+#[test]
+fn vsftpd_in_clear() {
+    down_and_up(Kind::Vsftpd, false, "");
+}
+
+#[test]
+fn vsftpd_under_tls() {
+    down_and_up(Kind::Vsftpd, true, "");
+}
+
+#[test]
+fn vsftpd_under_tls_12() {
+    down_and_up(Kind::Vsftpd, true, "tls_max = \"1.2\"\n");
+}
+
+#[test]
+fn proftpd_in_clear() {
+    down_and_up(Kind::Proftpd, false, "");
+}
+
+#[test]
+fn proftpd_under_tls() {
+    down_and_up(Kind::Proftpd, true, "");
+}
+
+#[test]
+fn proftpd_without_mlsd_and_epsv() {
+    down_and_up(Kind::Proftpd, false, "mlsd = false\nepsv = false\n");
+}
+
+#[test]
+fn pure_ftpd_in_clear() {
+    down_and_up(Kind::PureFtpd, false, "");
+}
+
+#[test]
+fn pure_ftpd_under_tls() {
+    down_and_up(Kind::PureFtpd, true, "");
+}
+
+#[test]
+fn large_files_come_and_go() {
+    for kind in [Kind::Vsftpd, Kind::Proftpd] {
+        let scratch = Scratch::in_memory();
+        let server = Server::start(&scratch, kind, Wishes::default());
+        let mut random = crate::harness::tree::Random::seeded();
+        random.fill(&server.path("there"), [40 << 20, (33 << 20) + 1]);
+        server.own();
+        let transfer = "[transfer]\nworkers = 4\npart_size = \"8 MiB\"";
+        let down = scratch.pipeline_between(&server.keys("there"), &scratch.local("here"), transfer);
+        scratch.run(&down).expect_code(0);
+        assert_carried(&server.path("there"), &scratch.path("here"));
+        let up = second_pipeline(&scratch, &scratch.local("here"), &server.keys("back"), transfer);
+        scratch.run(&up).expect_code(0);
+        assert_carried(&scratch.path("here"), &server.path("back"));
+    }
+}
