@@ -21,7 +21,7 @@ pub(crate) enum Form {
 
 /// Writes the rows of one list.
 pub(crate) enum Rows<W: Write> {
-    Csv(Box<csv::Writer<W>>, List),
+    Csv(Box<csv::Writer<W>>),
     JsonLines(W, List),
     Table(W, List),
 }
@@ -38,7 +38,7 @@ impl<W: Write> Rows<W> {
             Form::Csv => {
                 let mut writer = csv::Writer::from_writer(to);
                 writer.write_record(list.columns())?;
-                Ok(Self::Csv(Box::new(writer), list))
+                Ok(Self::Csv(Box::new(writer)))
             }
             Form::JsonLines => Ok(Self::JsonLines(to, list)),
             Form::Table => {
@@ -55,7 +55,7 @@ impl<W: Write> Rows<W> {
     /// It can't be written.
     pub(crate) fn write(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         match self {
-            Self::Csv(writer, _) => {
+            Self::Csv(writer) => {
                 for cell in cells {
                     match cell {
                         Cell::None => writer.write_field("")?,
@@ -76,7 +76,7 @@ impl<W: Write> Rows<W> {
     /// What was written isn't all there.
     pub(crate) fn finish(self) -> io::Result<W> {
         let mut to = match self {
-            Self::Csv(writer, _) => writer.into_inner().map_err(|error| io::Error::from(error.error().kind()))?,
+            Self::Csv(writer) => writer.into_inner().map_err(|error| io::Error::from(error.error().kind()))?,
             Self::JsonLines(to, _) | Self::Table(to, _) => to,
         };
         to.flush()?;

@@ -101,10 +101,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let mut place = Place::new(Arc::clone(&self.context.queue));
         while let Some(work) = place.next().await {
             let crowded = match work {
-                Work::Directory(due) => {
-                    self.directory(due).await;
-                    false
-                }
+                Work::Directory(due) => self.directory(due).await,
                 Work::Part(upload, part) => self.part(&upload, part).await,
                 Work::Object(listed) => self.object(listed).await,
             };
@@ -267,13 +264,18 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     }
 
     /// Puts a directory's own attributes once its content is done; releases its parent.
-    async fn directory(&mut self, due: Due) {
+    /// True if a store has no place for this worker: the directory is back in the queue then.
+    async fn directory(&mut self, due: Due) -> bool {
         let Due { object, parent, touched } = due;
         if object.attributes.is_empty() && object.modified.is_none() {
-            return;
+            return false;
         }
         let mut retry = Retry::new(self.context.policy, 0);
         while let Err(failure) = self.try_directory(&object, touched).await {
+            if is_crowded(&failure) && self.context.crew.may_leave() {
+                self.context.queue.push_due(Due { object, parent, touched });
+                return true;
+            }
             if let Err(error) = self.again(failure, &mut retry, &object.key, None).await {
                 if !self.context.is_stopped() {
                     self.context.meter.listed.add(1);
@@ -284,6 +286,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
         // Not before: the parent's time must be the last thing that's written to it.
         drop(parent);
+        false
     }
 
     async fn try_directory(&mut self, object: &Object, touched: bool) -> Result<(), Failure> {

@@ -12,8 +12,11 @@ use crate::{
     features::{Digest, digest_of},
 };
 
+/// What servers are known to compute.
+const STRONGEST_FIRST: [&str; 2] = ["sha256", "md5"];
+
 impl Sink {
-    /// Compares the first of the engine's checksums that the server can compute. Returns what the
+    /// Compares the strongest of the engine's checksums that the server can compute. Returns what the
     /// server said: one checksum, or none where it can't or won't.
     pub(super) async fn verify(
         &self,
@@ -22,8 +25,10 @@ impl Sink {
         key: &str,
         checksums: &[Checksum],
     ) -> Result<Vec<Checksum>, Error> {
-        let offered =
-            checksums.iter().find_map(|checksum| Some((checksum, control.features.digest(&checksum.algorithm)?)));
+        let offered = STRONGEST_FIRST.iter().find_map(|algorithm| {
+            let checksum = checksums.iter().find(|checksum| checksum.algorithm == *algorithm)?;
+            Some((checksum, control.features.digest(algorithm)?))
+        });
         let Some((expected, digest)) = offered else { return Ok(Vec::new()) };
         let commands = match digest {
             Digest::Hash(name) => {
