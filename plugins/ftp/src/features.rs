@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_digest_is_found_in_its_sentence() {
         let hex = "d41d8cd98f00b204e9800998ecf8427e";
-        for line in [format!("MD5 0-5 {hex} a b"), format!("{hex}"), format!("\"a b\" {}", hex.to_uppercase())] {
+        for line in [format!("MD5 0-5 {hex} a b"), hex.to_owned(), format!("\"a b\" {}", hex.to_uppercase())] {
             let digest = digest_of(&reply(213, &[&line]), 16);
             assert_eq!(digest.map(|digest| digest[0]), Some(0xd4), "{line}");
         }

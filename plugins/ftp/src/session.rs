@@ -23,6 +23,7 @@ pub(crate) struct Held {
 // === impl Session ===
 
 impl Session {
+    #[allow(clippy::arc_with_non_send_sync, reason = "the owned guard asks for an Arc; a guest has one thread")]
     pub(crate) fn new(config: Config) -> Self {
         Self { config, control: Arc::new(Mutex::new(None)) }
     }

@@ -164,8 +164,7 @@ fn data(shared: &Arc<Shared>, last: &Last, reply: &[u8]) -> Vec<u8> {
 fn carry(shared: &Shared, last: &Last, direction: Transfer, mut from: TcpStream, mut to: TcpStream) {
     let mut buffer = vec![0; 16 * 1024];
     let mut carried = 0;
-    loop {
-        let Ok(count @ 1..) = from.read(&mut buffer) else { break };
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
         let is_it = *last.lock().unwrap() == Some(direction);
         if let Some(cut) = shared.cut
             && cut.transfer == direction

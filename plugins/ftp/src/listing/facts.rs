@@ -33,7 +33,7 @@ fn parse_kind(value: &str) -> Option<Kind> {
         "file" => Kind::File,
         "os.unix=symlink" | "os.unix=slink" => Kind::Symlink(None),
         _ if lower.starts_with("os.unix=slink:") => {
-            Kind::Symlink(Some(value["os.unix=slink:".len()..].as_bytes().to_vec()))
+            Kind::Symlink(Some(value.as_bytes()["os.unix=slink:".len()..].to_vec()))
         }
         _ => Kind::Other(lower.chars().filter(|character| !character.is_control()).take(32).collect()),
     })
