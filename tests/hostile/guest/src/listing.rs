@@ -62,7 +62,9 @@ pub(crate) async fn list(entries: &mut Entries, folder: &str, crime: &Crime) -> 
         // No crime: what a large store looks like.
         "million" => {
             for number in 0..1_000_000 {
-                push(entries, &format!("{number:07}")).await?;
+                // With a version: without one, an object isn't known to be unchanged.
+                let version = Some("1".to_owned());
+                entries.push(Entry::Object(Object { version, ..object(&format!("{number:07}"), Some(SIZE)) })).await?;
             }
             Ok(())
         }
