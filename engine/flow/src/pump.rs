@@ -22,6 +22,14 @@ pub(crate) struct Order<'a> {
     pub(crate) slot: &'a Slot,
 }
 
+/// Where the bytes go.
+pub(crate) enum Onward<'a> {
+    /// To a sink.
+    Body(&'a mut BodyWriter),
+    /// Nowhere: they were read back to be hashed.
+    Nowhere,
+}
+
 /// All that was announced went over.
 #[derive(Debug)]
 pub(crate) struct Pumped {
@@ -37,10 +45,10 @@ pub(crate) enum Broken {
     Source(Error),
 }
 
-/// Moves every byte of `data` into `body`, which the caller finishes.
+/// Moves every byte of `data` onward; a body's end is the caller's to say.
 pub(crate) async fn pump<D: Data>(
     data: &mut D,
-    body: &mut BodyWriter,
+    mut onward: Onward<'_>,
     mut hasher: Hasher,
     order: &Order<'_>,
 ) -> Result<Pumped, Broken> {
@@ -54,29 +62,9 @@ pub(crate) async fn pump<D: Data>(
         credit.spend(length);
         drop(credit);
         hash(&mut hasher, &chunk)?;
-        body.write(chunk).await?;
+        onward.write(chunk).await?;
         bytes += length as u64;
-        order.count(length as u64);
-    }
-    data.finish().await?;
-    Ok(Pumped { bytes, checksums: hasher.finish() })
-}
-
-/// Reads every byte of `data` and hashes it: the same loop without a sink, at the same credits.
-pub(crate) async fn drain<D: Data>(data: &mut D, mut hasher: Hasher, order: &Order<'_>) -> Result<Pumped, Broken> {
-    let mut bytes = 0;
-    while let Some(wanted) = order.wanted(bytes) {
-        let mut credit = order.tunnel.take_bytes(wanted).await;
-        let Some(chunk) = data.read(credit.bytes(), order.form).await? else {
-            return order.ended(bytes, hasher);
-        };
-        let length = accept(&chunk, credit.bytes())?;
-        credit.spend(length);
-        drop(credit);
-        hash(&mut hasher, &chunk)?;
-        bytes += length as u64;
-        order.meter.bytes_read_back.add(length as u64);
-        order.slot.add(length as u64);
+        onward.count(length as u64, order);
     }
     data.finish().await?;
     Ok(Pumped { bytes, checksums: hasher.finish() })
@@ -125,10 +113,24 @@ impl Order<'_> {
             }
         }
     }
+}
 
-    fn count(&self, bytes: u64) {
-        self.meter.bytes.add(bytes);
-        self.slot.add(bytes);
+// === impl Onward ===
+
+impl Onward<'_> {
+    async fn write(&mut self, chunk: Chunk) -> Result<(), SinkGone> {
+        match self {
+            Self::Body(body) => body.write(chunk).await,
+            Self::Nowhere => Ok(()),
+        }
+    }
+
+    fn count(&self, bytes: u64, order: &Order<'_>) {
+        match self {
+            Self::Body(_) => order.meter.bytes.add(bytes),
+            Self::Nowhere => order.meter.bytes_read_back.add(bytes),
+        }
+        order.slot.add(bytes);
     }
 }
 

@@ -20,12 +20,13 @@ mod worker;
 
 use std::{
     fmt,
+    pin::pin,
     sync::{Arc, Mutex},
-    task::Poll,
 };
 
 use tokio::time::Instant;
 
+pub(crate) use self::spawn::everybody;
 use self::{
     book::Book,
     context::{Context, NextAttempt, Tallies, content_bytes},
@@ -185,18 +186,9 @@ impl Context {
             let work = move || -> LocalFuture<()> { Box::pin(Worker::new(context, sources, sinks, number).run()) };
             crew.push(spawn.spawn(format!("worker-{number}"), Box::new(work)));
         }
-        // All at once: whoever waits for a worker that died must hear of it.
-        let mut everybody = std::future::poll_fn(|task| {
-            crew.retain_mut(|member| match member.as_mut().poll(task) {
-                Poll::Ready(Err(Lost)) => {
-                    self.stop_for(Error::new(Code::INTERNAL, "open", "a worker's thread ended before its work did"));
-                    false
-                }
-                Poll::Ready(Ok(())) => false,
-                Poll::Pending => true,
-            });
-            if crew.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        });
+        let mut everybody = pin!(everybody(crew, || {
+            self.stop_for(Error::new(Code::INTERNAL, "open", "a worker's thread ended before its work did"));
+        }));
         tokio::select! {
             () = &mut everybody => {}
             () = self.cancel.cancelled() => {

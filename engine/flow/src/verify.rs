@@ -10,8 +10,8 @@ use std::{
     fmt,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
+    pin::pin,
     sync::{Arc, Mutex},
-    task::Poll,
     time::Duration,
 };
 
@@ -23,7 +23,7 @@ use crate::{
     journal::{Reader, Record, Wanted},
     meter::Meter,
     object::{Algorithm, Capabilities, Checksums, Key},
-    run::{Grade, LocalFuture, Lost, Spawn, State},
+    run::{Grade, LocalFuture, Spawn, State, everybody},
     sink::{NoReadBack, OpenSink, READ_BACK},
     source::OpenSource,
     sync::{Cancel, lock},
@@ -201,17 +201,9 @@ impl Context {
             let work = move || -> LocalFuture<()> { Box::pin(Checker::new(context, sources, sinks, number).run()) };
             crew.push(spawn.spawn(format!("worker-{number}"), Box::new(work)));
         }
-        let mut everybody = std::future::poll_fn(|task| {
-            crew.retain_mut(|member| match member.as_mut().poll(task) {
-                Poll::Ready(Err(Lost)) => {
-                    self.stop_for(Error::new(Code::INTERNAL, "verify", "a worker's thread ended before its work did"));
-                    false
-                }
-                Poll::Ready(Ok(())) => false,
-                Poll::Pending => true,
-            });
-            if crew.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        });
+        let mut everybody = pin!(everybody(crew, || {
+            self.stop_for(Error::new(Code::INTERNAL, "verify", "a worker's thread ended before its work did"));
+        }));
         tokio::select! {
             () = &mut everybody => {}
             () = self.asked.cancel.cancelled() => {

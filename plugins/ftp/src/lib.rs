@@ -18,7 +18,6 @@ mod schema;
 mod session;
 mod sink;
 mod source;
-mod temporary;
 mod time;
 
 use std::rc::Rc;
@@ -26,6 +25,7 @@ use std::rc::Rc;
 use culvert_sdk::{
     connector::{self, Description, Role},
     instance::Configured,
+    temporary::Names,
     types::Error,
 };
 
@@ -57,7 +57,7 @@ impl connector::Guest for Ftp {
         match role {
             Role::Source => SOURCE.with(|place| place.set(session)),
             Role::Sink => {
-                let sink = Sink::new(session, temporary::Names::new(&owner)?);
+                let sink = Sink::new(session, Names::new(&owner)?);
                 SINK.with(|place| place.set(sink))
             }
         }

@@ -2,13 +2,14 @@
 
 use culvert_sdk::{
     error::{self, quote},
+    key::join,
     types::{Attribute, Entry, Object, Unreadable},
     wasi::clocks::system_clock::Instant,
 };
 
 use crate::{
     listing::{Item, Kind},
-    path::{Root, join},
+    path::Root,
 };
 
 /// The entry of an item in a folder.

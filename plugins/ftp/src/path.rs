@@ -81,16 +81,6 @@ fn encode(text: &str, encoding: Encoding) -> Result<Vec<u8>, &'static str> {
     }
 }
 
-/// The folder of a key; empty for the root.
-pub(crate) fn folder(key: &str) -> &str {
-    key.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// The key of a name in a folder.
-pub(crate) fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]

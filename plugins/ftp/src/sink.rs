@@ -12,10 +12,11 @@ use culvert_sdk::{
     error::{self, quote},
     instance::Configured,
     sink::{Guest, Part, Receipt, Replace},
+    temporary::Names,
     types::{Checksum, Error, Object},
 };
 
-use crate::{Ftp, SINK, session::Session, source, temporary::Names};
+use crate::{Ftp, SINK, session::Session, source};
 
 /// What a sink instance has.
 pub(crate) struct Sink {

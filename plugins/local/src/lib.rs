@@ -11,16 +11,17 @@ mod config;
 mod error;
 mod sink;
 mod source;
-mod temporary;
+mod token;
 
 use culvert_sdk::{
     connector::{self, Description, Role},
     instance::Configured,
+    temporary::Names,
     types::Error,
     wasi::filesystem::{preopens, types::Descriptor},
 };
 
-use crate::{sink::Sink, source::Source, temporary::Names};
+use crate::{sink::Sink, source::Source};
 
 struct Local;
 

@@ -14,16 +14,12 @@ use culvert_sdk::{
     instance::Configured,
     posix::{self, Kind},
     sink::{Guest, Part, Receipt, Replace},
+    temporary::Names,
     types::{Checksum, Error, Object},
     wasi::filesystem::types::{Descriptor, ErrorCode},
 };
 
-use crate::{
-    Local, SINK, attributes,
-    config::SinkConfig,
-    error::check_key,
-    temporary::{Names, Upload},
-};
+use crate::{Local, SINK, attributes, config::SinkConfig, error::check_key, token::Upload};
 
 /// What a sink instance has.
 #[derive(Debug)]

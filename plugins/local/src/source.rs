@@ -5,9 +5,11 @@ use culvert_sdk::{
     FutureReader, StreamReader, StreamResult,
     error::{self, filesystem, quote},
     instance::Configured,
+    key::join,
     posix::{self, Kind, Status},
     source::{Guest, Reading},
     stream::{self, Entries},
+    temporary::is_temporary,
     types::{Entry, Error, Object, Range, Unreadable},
     wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags},
 };
@@ -16,7 +18,6 @@ use crate::{
     Local, SOURCE, attributes,
     config::{SourceConfig, Symlinks},
     error::{changed, check_key, special},
-    temporary::{folder_path, is_temporary, join},
 };
 
 /// Names taken from the host at a time: about 40 KiB of guest memory.
@@ -172,4 +173,9 @@ impl Source {
 
 fn expect_version(object: &Object, version: Option<String>) -> Result<(), Error> {
     if version.is_none() || version == object.version { Ok(()) } else { Err(changed(&object.key)) }
+}
+
+/// What the host's filesystem calls a folder: the root is `.`.
+pub(crate) fn folder_path(folder: &str) -> &str {
+    if folder.is_empty() { "." } else { folder }
 }

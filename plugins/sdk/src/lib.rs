@@ -12,8 +12,10 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod instance;
+pub mod key;
 pub mod socket;
 pub mod stream;
+pub mod temporary;
 
 pub use bindings::{
     connector::exports::culvert::connector::connector,

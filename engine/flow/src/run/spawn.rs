@@ -1,7 +1,7 @@
 //! Where workers run: each on a thread of its own with its own small runtime, or wherever a test
 //! wants them. Knows nothing of what they do.
 
-use std::{future::Future, pin::Pin, thread};
+use std::{future::Future, pin::Pin, task::Poll, thread};
 
 use tokio::{
     sync::oneshot,
@@ -28,6 +28,23 @@ pub trait Spawn {
 /// A thread for each worker: an instance never leaves it, and file input and output may block it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThreadPerWorker;
+
+/// Waits until everybody is done. All at once: whoever waits for one that died must hear of it, by
+/// `lost`.
+pub(crate) async fn everybody(mut crew: Vec<LocalFuture<Result<(), Lost>>>, lost: impl Fn()) {
+    std::future::poll_fn(|task| {
+        crew.retain_mut(|member| match member.as_mut().poll(task) {
+            Poll::Ready(Err(Lost)) => {
+                lost();
+                false
+            }
+            Poll::Ready(Ok(())) => false,
+            Poll::Pending => true,
+        });
+        if crew.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
 
 // === impl ThreadPerWorker ===
 

@@ -11,7 +11,7 @@ use crate::{
     error::{Code, Error},
     hash::Hasher,
     object::Checksums,
-    pump::{Broken, Order, Pumped, pump},
+    pump::{Broken, Onward, Order, Pumped, pump},
     source::Data,
     sync::Cancel,
 };
@@ -37,7 +37,7 @@ pub(super) async fn carry<D: Data, T>(
     let mut writing = pin!(writing);
     let mut written = None;
     let pumped = {
-        let mut pumping = pin!(pump(&mut data, &mut body, hasher, order));
+        let mut pumping = pin!(pump(&mut data, Onward::Body(&mut body), hasher, order));
         loop {
             tokio::select! {
                 biased;

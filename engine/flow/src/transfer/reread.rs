@@ -6,7 +6,7 @@ use crate::{
     error::{Code, Error},
     hash::Hasher,
     object::{Algorithm, Checksums, Key, Range},
-    pump::{Broken, Order, drain},
+    pump::{Broken, Onward, Order, pump},
     source::{Form, Reading, Source},
     sync::Cancel,
     tunnel::Tunnel,
@@ -49,7 +49,7 @@ pub(crate) async fn read_back<R: Source>(
     let Reading { object, mut data } = stop.or(reading).await?.map_err(Failure::source)?;
     let order = Order { tunnel, announced: object.size, form: Form::Bytes, meter: gauge.meter, slot: gauge.slot };
     let hasher = Hasher::new(algorithms.iter().copied());
-    match stop.or(drain(&mut data, hasher, &order)).await? {
+    match stop.or(pump(&mut data, Onward::Nowhere, hasher, &order)).await? {
         Ok(drained) => Ok((drained.bytes, drained.checksums)),
         Err(Broken::Source(error)) => Err(Failure::source(error)),
         // There is no sink here.

@@ -4,6 +4,7 @@
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, quote},
+    key::folder,
     sink::Replace,
     stream,
     types::{Checksum, Error, Object},
@@ -14,7 +15,7 @@ use crate::{
     control::{Command, Control, Data},
     error::refused,
     object,
-    path::{Root, folder},
+    path::Root,
     reply::Reply,
     source, time,
 };

@@ -3,6 +3,7 @@
 
 use culvert_sdk::{
     error::{self, quote},
+    key::join,
     types::Error,
 };
 
@@ -11,7 +12,7 @@ use crate::{
     control::{Command, Control},
     error::refused,
     listing::Kind,
-    path::{Root, join},
+    path::Root,
     source::Lister,
 };
 

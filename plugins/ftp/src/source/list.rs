@@ -5,8 +5,10 @@ use std::rc::Rc;
 
 use culvert_sdk::{
     StreamResult, error,
+    key::join,
     socket::failed,
     stream::Entries,
+    temporary::is_temporary,
     types::{Entry, Error, Unreadable},
 };
 
@@ -17,10 +19,9 @@ use crate::{
     error::{refused, shown},
     listing::{self, Format, Item, Kind, Line},
     object,
-    path::{Root, join},
+    path::Root,
     reply::Reply,
     session::Session,
-    temporary::is_temporary,
     time,
 };
 

@@ -2,13 +2,14 @@
 //! before, so that the usual object costs no call for them. Never removes one.
 
 use culvert_sdk::{
+    key::folder,
     posix::{self, Kind},
     types::Error,
     wasi::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags},
 };
 
 use super::Sink;
-use crate::{error::writing, temporary::folder};
+use crate::error::writing;
 
 impl Sink {
     /// Runs `make` for something at `key`; if its folder is missing, makes the folder and runs it

@@ -4,12 +4,13 @@
 use culvert_sdk::{
     StreamResult,
     error::filesystem,
+    key::join,
     posix::{self, Kind},
     types::Error,
 };
 
 use super::Sink;
-use crate::temporary::{folder_path, join};
+use crate::source::folder_path;
 
 /// Names taken from the host at a time: about 40 KiB of guest memory.
 const LIST_BATCH: usize = 256;

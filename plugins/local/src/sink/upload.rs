@@ -13,7 +13,7 @@ use super::{Sink, publish::Temporary};
 use crate::{
     attributes,
     error::{upload_gone, writing},
-    temporary::Upload,
+    token::Upload,
 };
 
 /// The span of a part, as its receipt's token says it: `<offset>+<length>`.
