@@ -1,5 +1,7 @@
 //! The command line, as clap reads it. Does nothing with it.
 
+pub(crate) mod tunnel;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,9 +30,9 @@ pub(crate) struct Logging {
     pub(crate) log_level: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Places {
-    /// Folder of compiled connectors [default: $XDG_STATE_HOME/culvert or ~/.local/state/culvert]
+    /// Folder of journals, tunnels and compiled connectors; the processes that use it share its tunnels [default: $XDG_STATE_HOME/culvert or ~/.local/state/culvert]
     #[arg(long, global = true, env = "CULVERT_STATE_DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// File that defines tunnels [default: $XDG_CONFIG_HOME/culvert/engine.toml or ~/.config/culvert/engine.toml]
@@ -70,6 +72,9 @@ pub(crate) enum Command {
     /// Look at connectors
     #[command(subcommand)]
     Connector(Connector),
+    /// Make, change, show and delete tunnels that runs share
+    #[command(subcommand)]
+    Tunnel(tunnel::Tunnel),
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod report;
 mod run;
 mod schema;
 mod status;
+mod tunnel;
 mod validate;
 mod verify;
 
@@ -33,5 +34,6 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Schema => schema::execute(places),
         Command::Completions { shell } => completions::execute(*shell),
         Command::Connector(asked) => connector::execute(asked, places),
+        Command::Tunnel(asked) => tunnel::execute(asked, places),
     }
 }

@@ -56,9 +56,9 @@ pub struct Report {
 /// The tunnel that everything of a pipeline goes through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TunnelRef {
-    /// Defined in `engine.toml`; `[a-z0-9-]`, 1 to 64 bytes.
+    /// Shared with whoever names it too; `[a-z0-9-]`, 1 to 64 bytes.
     Named(String),
-    /// The pipeline's own.
+    /// This run's own.
     Inline(Limits),
 }
 
@@ -145,7 +145,8 @@ fn tunnel(root: &mut Section, context: &mut Context<'_>) -> Option<TunnelRef> {
     };
     let node = reference::resolve(node, TUNNEL, context);
     if let Value::Table(_) = node.value {
-        return Some(TunnelRef::Inline(tunnel_limits(node, TUNNEL, context)));
+        let mut table = Section::open(node, TUNNEL, TUNNEL, context);
+        return Some(TunnelRef::Inline(tunnel_limits(&mut table, context)));
     }
     if let Value::Text(_) | Value::Secret(_) = node.value {
         return section::word(&node, Kind::Name, TUNNEL, context).map(TunnelRef::Named);
@@ -159,9 +160,8 @@ fn tunnel(root: &mut Section, context: &mut Context<'_>) -> Option<TunnelRef> {
     None
 }
 
-/// A tunnel's table, in a pipeline or in `engine.toml`.
-pub(crate) fn tunnel_limits(node: Node, path: &str, context: &mut Context<'_>) -> Limits {
-    let mut table = Section::open(node, TUNNEL, path, context);
+/// The limits in a tunnel's table, in a pipeline or in `engine.toml`.
+pub(crate) fn tunnel_limits(table: &mut Section, context: &mut Context<'_>) -> Limits {
     let requests = table.count("max_requests_per_second", context);
     Limits {
         max_bandwidth: table.rate("max_bandwidth", context),
