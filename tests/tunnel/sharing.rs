@@ -51,8 +51,8 @@ fn written(run: &Running) -> f64 {
 impl Stage {
     fn new() -> Self {
         let scratch = Scratch::in_memory();
-        Random::seeded().fill(&scratch.path("whole"), [8 << 20].into_iter());
-        let whole = fs::read_dir(scratch.path("whole")).unwrap().next().unwrap().unwrap().path();
+        let whole = scratch.path("whole");
+        fs::write(&whole, Random::seeded().bytes(8 << 20)).unwrap();
         fs::create_dir(scratch.path("source")).unwrap();
         for name in 0..NAMES {
             fs::hard_link(&whole, scratch.path(&format!("source/{name}"))).unwrap();
