@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::Value;
 
+use super::refused;
 use crate::harness::{Ended, Scratch, tree::Random};
 
 /// What a tunnel says within it is what it will say.
@@ -19,11 +20,6 @@ fn tunnel(scratch: &Scratch, arguments: &[&str]) -> Ended {
 fn shown(scratch: &Scratch, name: &str) -> Value {
     let ended = tunnel(scratch, &["show", name, "--json"]);
     serde_json::from_str(&ended.expect_code(0).output).unwrap()
-}
-
-fn refused(ended: &Ended, says: &str) {
-    ended.expect_code(1);
-    assert!(ended.errors.contains(says), "{}", ended.errors);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The command line, as clap reads it. Does nothing with it.
 
+pub(crate) mod agent;
+pub(crate) mod task;
 pub(crate) mod tunnel;
 
 use std::path::PathBuf;
@@ -75,6 +77,12 @@ pub(crate) enum Command {
     /// Make, change, show and delete tunnels that runs share
     #[command(subcommand)]
     Tunnel(tunnel::Tunnel),
+    /// Make, change, show and delete agents: runs with a name, on one tunnel
+    #[command(subcommand)]
+    Agent(agent::Agent),
+    /// Register pipelines under names, and run them in the background
+    #[command(subcommand)]
+    Task(task::Task),
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +109,9 @@ pub(crate) struct Run {
     /// Forget what earlier runs did, and start over
     #[arg(long)]
     pub(crate) restart: bool,
+    /// Run as this agent: on its tunnel, from its local address
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ use culvert_host::{
     access::Access,
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
     grants::{FolderGrant, Grants, SocketGrant},
+    http::Bind,
     limits::Limits,
     loader::Connector,
     requests::Requests,
@@ -84,20 +85,33 @@ pub(crate) struct Ends {
 /// # Errors
 /// All that is wrong with the file, or with what it names.
 pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure> {
+    assemble_as(file, places, None)
+}
+
+/// The same for a run as the agent of this name.
+///
+/// # Errors
+/// There is no such agent, somebody else works as it, or it can't run this pipeline.
+pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> Result<Assembly, Failure> {
     let text = folders::read_text(file)
         .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
     let pipeline = parse(file, &text, &ProcessEnvironment).map_err(|problems| Failure::usage(problems.render()))?;
-    let (tunnel_limits, shared) = match &pipeline.tunnel {
-        TunnelRef::Inline(limits) => (*limits, None),
-        TunnelRef::Named(name) => {
-            let shared = SharedTunnel::find(name, &pipeline.name, places)?;
-            (shared.limits(), Some(shared))
-        }
+    let (mut shared, mut bind) = (None, None);
+    if let Some(name) = agent {
+        let (tunnel, address) = SharedTunnel::of_agent(name, &pipeline, places)?;
+        (shared, bind) = (Some(tunnel), address);
+    } else if let TunnelRef::Named(name) = &pipeline.tunnel {
+        shared = Some(SharedTunnel::find(name, &pipeline.name, places)?);
+    }
+    let tunnel_limits = match (&shared, &pipeline.tunnel) {
+        (Some(shared), _) => shared.limits(),
+        (None, TunnelRef::Inline(limits)) => *limits,
+        (None, TunnelRef::Named(_)) => TunnelLimits::default(),
     };
     let runtime = runtime(places)?;
     let source = load(&runtime, file, &pipeline.source)?;
     let sink = load(&runtime, file, &pipeline.sink)?;
-    let (source, sink) = match (source, sink) {
+    let (mut source, mut sink) = match (source, sink) {
         (Ok(source), Ok(sink)) => (source, sink),
         (Err(mut problems), Err(others)) => {
             problems.append(others);
@@ -105,6 +119,9 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
         }
         (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(Failure::usage(problems.render())),
     };
+    if let Some(bind) = bind {
+        [&mut source, &mut sink].into_iter().try_for_each(|end| end.start_from(&bind))?;
+    }
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
@@ -198,6 +215,24 @@ fn refuse_overlap(file: &Path, source: Option<&Path>, sink: Option<&Path>) -> Re
 
 fn nearest_existing(path: &Path) -> &Path {
     path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(path)
+}
+
+// === impl End ===
+
+impl End {
+    /// Its connections start from the agent's address, unless the pipeline names another.
+    fn start_from(&mut self, bind: &Bind) -> Result<(), Failure> {
+        if self.server.is_some() {
+            let connector = &self.connector.description().name;
+            let message = format!(
+                "the agent's connections start from an address of its own, which the connector {connector:?} can't do; \
+                 take it away with `engine agent set --bind none`"
+            );
+            return Err(Failure::usage(message));
+        }
+        self.network.start_from(bind);
+        Ok(())
+    }
 }
 
 // === impl Assembly ===

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod agent;
 mod check;
 mod completions;
 mod connector;
@@ -8,6 +9,7 @@ mod report;
 mod run;
 mod schema;
 mod status;
+mod task;
 mod tunnel;
 mod validate;
 mod verify;
@@ -35,5 +37,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Completions { shell } => completions::execute(*shell),
         Command::Connector(asked) => connector::execute(asked, places),
         Command::Tunnel(asked) => tunnel::execute(asked, places),
+        Command::Agent(asked) => agent::execute(asked, places),
+        Command::Task(asked) => task::execute(asked, places),
     }
 }

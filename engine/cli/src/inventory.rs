@@ -1,10 +1,15 @@
 //! What this state folder knows beside journals: tunnels, agents, addresses, tasks. Every change is made
 //! to what was read, or tried again. Starts nothing and moves nothing.
 
+pub(crate) mod agents;
+pub(crate) mod tasks;
 pub(crate) mod tunnels;
 
+use std::path::Path;
+
 use culvert_flow::{
-    error::Error,
+    error::{Code, Error},
+    journal::{Reader, RunRecord},
     records::{Kind, Records, Stored, Sync},
 };
 
@@ -84,6 +89,14 @@ pub(crate) fn records(places: &Places, sync: Sync) -> Result<Records, Failure> {
 /// A failure of the records.
 pub(crate) fn failure(error: Error) -> Failure {
     Failure::could_not_go_on(error.message)
+}
+
+/// The last run in a journal; none if no run has begun.
+fn last_run(journal: &Path) -> Result<Option<RunRecord>, Failure> {
+    match Reader::open(journal).and_then(|reader| reader.last_run()) {
+        Err(error) if error.code == Code::NOT_FOUND => Ok(None),
+        read => read.map_err(failure),
+    }
 }
 
 /// Nothing of this name is there.

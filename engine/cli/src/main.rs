@@ -11,6 +11,7 @@ mod logging;
 mod network;
 mod output;
 mod report;
+mod seat;
 mod server;
 mod shared;
 mod table;

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use culvert_flow::{
-    records::Sync,
+    records::{Kind, Sync},
     rules::Limits,
     tunnel::{
         Tunnel,
@@ -12,12 +12,16 @@ use culvert_flow::{
     },
 };
 
+use culvert_host::http::Bind;
+use culvert_manifest::{Pipeline, TunnelRef};
+
 use crate::{
     args::Places,
     assembly::seed,
     exit::Failure,
     folders,
-    inventory::{Inventory, failure, records},
+    inventory::{Inventory, agents::Agent, failure, missing, records},
+    seat::Seat,
 };
 
 /// A tunnel of this state folder.
@@ -26,6 +30,8 @@ pub(crate) struct SharedTunnel {
     definition: Definition,
     /// What this process is called by the others; no two have one name.
     holder: String,
+    /// Of the agent that this process works as.
+    seat: Option<Seat>,
     places: Places,
 }
 
@@ -49,7 +55,33 @@ impl SharedTunnel {
         })?;
         // Process ids are unique in one container only, and a folder may be shared by several.
         let holder = format!("{pipeline}@{}.{:04x}", std::process::id(), seed() & 0xffff);
-        Ok(Self { name: name.to_owned(), definition: known.record.definition, holder, places: places.clone() })
+        let definition = known.record.definition;
+        Ok(Self { name: name.to_owned(), definition, holder, seat: None, places: places.clone() })
+    }
+
+    /// The tunnel of an agent, whose seat is taken for this process, and where its connections start.
+    ///
+    /// # Errors
+    /// There is no such agent, somebody else works as it, or the pipeline asks for another tunnel.
+    pub(crate) fn of_agent(agent: &str, pipeline: &Pipeline, places: &Places) -> Result<(Self, Option<Bind>), Failure> {
+        let found = Inventory::open(places)?.agent(agent)?;
+        let (_, Agent { tunnel, bind, .. }) = found.ok_or_else(|| missing(Kind::Agent, agent))?;
+        let asked = match &pipeline.tunnel {
+            TunnelRef::Named(name) if *name != tunnel => format!("the tunnel {name:?}"),
+            TunnelRef::Inline(limits) if *limits != Limits::default() => "limits of its own".to_owned(),
+            _ => String::new(),
+        };
+        if !asked.is_empty() {
+            return Err(Failure::usage(format!(
+                "the pipeline asks for {asked}, and the agent {agent:?} is on the tunnel {tunnel:?}: write tunnel = \
+                 \"{tunnel}\" in the pipeline, or take an agent of the other tunnel"
+            )));
+        }
+        let bind = bind.map(|text| Bind::parse(&text)).transpose().map_err(Failure::usage)?;
+        let mut shared = Self::find(&tunnel, &pipeline.name, places)?;
+        agent.clone_into(&mut shared.holder);
+        shared.seat = Some(Seat::take(agent, &pipeline.name, places)?);
+        Ok((shared, bind))
     }
 
     /// The limits now, of all together.
@@ -63,7 +95,8 @@ impl SharedTunnel {
     /// The ledger can't be opened.
     pub(crate) fn keep(&self, tunnel: &Tunnel) -> Result<Keeper, Failure> {
         let ledger = SqliteLedger::new(records(&self.places, Sync::Lazy)?, &*self.name);
-        let holder = Holder::new(&*self.holder, false, seed());
+        // Only a name that's one process at a time can have something kept for it.
+        let holder = Holder::new(&*self.holder, self.seat.is_some(), seed());
         Keeper::start(ledger, holder, tunnel.clone()).map_err(failure)
     }
 }

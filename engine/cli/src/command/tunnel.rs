@@ -69,6 +69,15 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 
 /// Waits until what the dead have left has ended; the living renew meanwhile.
 fn delete(inventory: &Inventory, name: &str) -> Result<(), Failure> {
+    let agents = inventory.agents()?;
+    let agents: Vec<_> = agents.iter().filter(|it| it.1.tunnel == name).map(|it| it.0.name.as_str()).collect();
+    if !agents.is_empty() {
+        let message = format!(
+            "agents are on the tunnel {name:?}: {}; move each with `engine agent set NAME --tunnel OTHER`, or delete it",
+            agents.join(", ")
+        );
+        return Err(Failure::usage(message));
+    }
     let begin = Instant::now();
     let mut seen = BTreeMap::new();
     loop {
