@@ -1,5 +1,6 @@
 //! Tunnels across processes: what they guarantee, and the commands that make and change them.
 
+mod addresses;
 mod agents;
 mod commands;
 mod sharing;

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Does nothing with it.
 
+pub(crate) mod address;
 pub(crate) mod agent;
 pub(crate) mod task;
 pub(crate) mod tunnel;
@@ -80,6 +81,9 @@ pub(crate) enum Command {
     /// Make, change, show and delete agents: runs with a name, on one tunnel
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Give sources and sinks names, for pipelines to use
+    #[command(subcommand)]
+    Address(address::Address),
     /// Register pipelines under names, and run them in the background
     #[command(subcommand)]
     Task(task::Task),

@@ -21,11 +21,12 @@ use culvert_host::{
     requests::Requests,
     runtime::Runtime,
 };
-use culvert_manifest::{
-    ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
-};
+use culvert_manifest::{ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, Role, TunnelRef, parse};
 
-use crate::{args::Places, connectors, exit::Failure, folders, network::Network, server::Server, shared::SharedTunnel};
+use crate::{
+    args::Places, connectors, exit::Failure, folders, inventory::addresses::Surroundings, network::Network,
+    server::Server, shared::SharedTunnel,
+};
 
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
@@ -95,7 +96,8 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
 pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> Result<Assembly, Failure> {
     let text = folders::read_text(file)
         .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
-    let pipeline = parse(file, &text, &ProcessEnvironment).map_err(|problems| Failure::usage(problems.render()))?;
+    let pipeline =
+        parse(file, &text, &Surroundings::new(places)).map_err(|problems| Failure::usage(problems.render()))?;
     let (mut shared, mut bind) = (None, None);
     if let Some(name) = agent {
         let (tunnel, address) = SharedTunnel::of_agent(name, &pipeline, places)?;

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod address;
 mod agent;
 mod check;
 mod completions;
@@ -38,6 +39,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Connector(asked) => connector::execute(asked, places),
         Command::Tunnel(asked) => tunnel::execute(asked, places),
         Command::Agent(asked) => agent::execute(asked, places),
+        Command::Address(asked) => address::execute(asked, places),
         Command::Task(asked) => task::execute(asked, places),
     }
 }

@@ -1,6 +1,7 @@
 //! What this state folder knows beside journals: tunnels, agents, addresses, tasks. Every change is made
 //! to what was read, or tried again. Starts nothing and moves nothing.
 
+pub(crate) mod addresses;
 pub(crate) mod agents;
 pub(crate) mod tasks;
 pub(crate) mod tunnels;

@@ -107,7 +107,7 @@ fn endpoint(section: &'static str, role: Role, connectors: &[ConnectorSchemas<'_
     let branches: Vec<Json> = connectors.iter().filter_map(|connector| branch(section, role, connector)).collect();
     let mut schema = table(section);
     schema["additionalProperties"] = true.into();
-    schema["required"] = json!(["connector"]);
+    schema["anyOf"] = json!([{ "required": ["connector"] }, { "required": ["address"] }]);
     // An empty list isn't a schema.
     if !branches.is_empty() {
         schema["allOf"] = branches.into();

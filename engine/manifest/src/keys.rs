@@ -26,6 +26,8 @@ pub(crate) const TRANSFER: &str = "transfer";
 pub(crate) const SCHEDULE: &str = "schedule";
 pub(crate) const REPORT: &str = "report";
 pub(crate) const LIMITS: &str = "limits";
+/// In the place of a source's or sink's own keys.
+pub(crate) const ADDRESS: &str = "address";
 /// Only in `engine.toml`.
 pub(crate) const TUNNELS: &str = "tunnels";
 /// A table below it.
@@ -94,7 +96,15 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: None,
         example: "\"local\"",
-        about: "A built-in connector, or the path of a `.wasm` file. Required. Its own keys follow.",
+        about: "A built-in connector, or the path of a `.wasm` file. Required without `address`. Its own keys follow.",
+    },
+    Key {
+        section: SOURCE,
+        name: ADDRESS,
+        kind: Kind::Name,
+        default: None,
+        example: "\"nas\"",
+        about: "A table that was given a name with `engine address create`, in the place of all other keys here.",
     },
     Key {
         section: SINK,
@@ -102,7 +112,15 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: None,
         example: "\"local\"",
-        about: "A built-in connector, or the path of a `.wasm` file. Required. Its own keys follow.",
+        about: "A built-in connector, or the path of a `.wasm` file. Required without `address`. Its own keys follow.",
+    },
+    Key {
+        section: SINK,
+        name: ADDRESS,
+        kind: Kind::Name,
+        default: None,
+        example: "\"archive\"",
+        about: "A table that was given a name with `engine address create`, in the place of all other keys here.",
     },
     Key {
         section: SELECT,
@@ -358,7 +376,7 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Rate,
         default: None,
         example: "\"1 MiB/s\"",
-        about: "What a named agent keeps if it can't reach the others; kept free for each. Without it: it stops.",
+        about: "What a run as an agent keeps if it can't reach the others. Without it: it stops.",
     },
     Key {
         section: TUNNELS_ENTRY,

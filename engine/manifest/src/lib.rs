@@ -21,6 +21,7 @@ mod kind;
 mod section;
 pub mod units;
 
+mod address;
 mod endpoint;
 mod engine_file;
 mod pipeline;
@@ -32,6 +33,7 @@ mod schema;
 mod editor;
 mod problem;
 
+pub use address::{Address, parse_address};
 pub use editor::{ConnectorSchemas, pipeline_schema};
 pub use endpoint::{Config, Endpoint, Grant, Role};
 pub use engine_file::{EngineFile, parse_engine};
