@@ -11,3 +11,4 @@ mod s3;
 mod samples;
 mod scenarios;
 mod throttle;
+mod tunnel;

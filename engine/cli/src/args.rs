@@ -1,5 +1,10 @@
 //! The command line, as clap reads it. Does nothing with it.
 
+pub(crate) mod address;
+pub(crate) mod agent;
+pub(crate) mod task;
+pub(crate) mod tunnel;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,9 +33,9 @@ pub(crate) struct Logging {
     pub(crate) log_level: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Places {
-    /// Folder of compiled connectors [default: $XDG_STATE_HOME/culvert or ~/.local/state/culvert]
+    /// Folder of journals, tunnels and compiled connectors; the processes that use it share its tunnels [default: $XDG_STATE_HOME/culvert or ~/.local/state/culvert]
     #[arg(long, global = true, env = "CULVERT_STATE_DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// File that defines tunnels [default: $XDG_CONFIG_HOME/culvert/engine.toml or ~/.config/culvert/engine.toml]
@@ -70,6 +75,18 @@ pub(crate) enum Command {
     /// Look at connectors
     #[command(subcommand)]
     Connector(Connector),
+    /// Make, change, show and delete tunnels that runs share
+    #[command(subcommand)]
+    Tunnel(tunnel::Tunnel),
+    /// Make, change, show and delete agents: runs with a name, on one tunnel
+    #[command(subcommand)]
+    Agent(agent::Agent),
+    /// Give sources and sinks names, for pipelines to use
+    #[command(subcommand)]
+    Address(address::Address),
+    /// Register pipelines under names, and run them in the background
+    #[command(subcommand)]
+    Task(task::Task),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +113,9 @@ pub(crate) struct Run {
     /// Forget what earlier runs did, and start over
     #[arg(long)]
     pub(crate) restart: bool,
+    /// Run as this agent: on its tunnel, from its local address
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,26 +1,32 @@
 //! From a pipeline file to a run that can start: connectors loaded, their tables checked, their
-//! grants derived, the tunnel found. Moves nothing and writes nothing.
+//! grants derived, the tunnel found. Moves nothing.
 
 use std::{
     hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
 };
 
-use culvert_flow::{journal::Identity, rules::Limits as TunnelLimits, tunnel::Tunnel};
+use culvert_flow::{
+    journal::Identity,
+    rules::Limits as TunnelLimits,
+    tunnel::{Tunnel, lease::Keeper},
+};
 use culvert_host::{
     access::Access,
     endpoint::{Endpoint, SinkEndpoint, SourceEndpoint},
     grants::{FolderGrant, Grants, SocketGrant},
+    http::Bind,
     limits::Limits,
     loader::Connector,
     requests::Requests,
     runtime::Runtime,
 };
-use culvert_manifest::{
-    ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, ProcessEnvironment, Role, TunnelRef, parse,
-};
+use culvert_manifest::{ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, Role, TunnelRef, parse};
 
-use crate::{args::Places, connectors, exit::Failure, folders, network::Network, server::Server};
+use crate::{
+    args::Places, connectors, exit::Failure, folders, inventory::addresses::Surroundings, network::Network,
+    server::Server, shared::SharedTunnel,
+};
 
 /// A pipeline with everything that it names.
 pub(crate) struct Assembly {
@@ -28,6 +34,8 @@ pub(crate) struct Assembly {
     pub(crate) tunnel_limits: TunnelLimits,
     /// The one that all rounds, and both ends' requests, go through.
     pub(crate) tunnel: Tunnel,
+    /// With whom it's shared; none: with nobody.
+    shared: Option<SharedTunnel>,
     /// Where this pipeline's journal and reports are.
     pub(crate) state: PathBuf,
     source: End,
@@ -69,6 +77,8 @@ pub(crate) struct Ends {
     pub(crate) sink: SinkEndpoint,
     /// Stands in for a sink's folder that isn't there, for as long as it's looked at.
     _stand_in: Option<tempfile::TempDir>,
+    /// This process's lease of a shared tunnel.
+    _keeper: Option<Keeper>,
 }
 
 /// Reads the file and everything that it names.
@@ -76,14 +86,34 @@ pub(crate) struct Ends {
 /// # Errors
 /// All that is wrong with the file, or with what it names.
 pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure> {
+    assemble_as(file, places, None)
+}
+
+/// The same for a run as the agent of this name.
+///
+/// # Errors
+/// There is no such agent, somebody else works as it, or it can't run this pipeline.
+pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> Result<Assembly, Failure> {
     let text = folders::read_text(file)
         .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
-    let pipeline = parse(file, &text, &ProcessEnvironment).map_err(|problems| Failure::usage(problems.render()))?;
-    let tunnel_limits = find_tunnel(&pipeline, places)?;
+    let pipeline =
+        parse(file, &text, &Surroundings::new(places)).map_err(|problems| Failure::usage(problems.render()))?;
+    let (mut shared, mut bind) = (None, None);
+    if let Some(name) = agent {
+        let (tunnel, address) = SharedTunnel::of_agent(name, &pipeline, places)?;
+        (shared, bind) = (Some(tunnel), address);
+    } else if let TunnelRef::Named(name) = &pipeline.tunnel {
+        shared = Some(SharedTunnel::find(name, &pipeline.name, places)?);
+    }
+    let tunnel_limits = match (&shared, &pipeline.tunnel) {
+        (Some(shared), _) => shared.limits(),
+        (None, TunnelRef::Inline(limits)) => *limits,
+        (None, TunnelRef::Named(_)) => TunnelLimits::default(),
+    };
     let runtime = runtime(places)?;
     let source = load(&runtime, file, &pipeline.source)?;
     let sink = load(&runtime, file, &pipeline.sink)?;
-    let (source, sink) = match (source, sink) {
+    let (mut source, mut sink) = match (source, sink) {
         (Ok(source), Ok(sink)) => (source, sink),
         (Err(mut problems), Err(others)) => {
             problems.append(others);
@@ -91,12 +121,15 @@ pub(crate) fn assemble(file: &Path, places: &Places) -> Result<Assembly, Failure
         }
         (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(Failure::usage(problems.render())),
     };
+    if let Some(bind) = bind {
+        [&mut source, &mut sink].into_iter().try_for_each(|end| end.start_from(&bind))?;
+    }
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = owner(&state)?;
     let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
-    let tunnel = Tunnel::new(tunnel_limits);
-    Ok(Assembly { pipeline, tunnel_limits, tunnel, state, source, sink, owner, reports })
+    let tunnel = if shared.is_some() { Tunnel::leased() } else { Tunnel::new(tunnel_limits) };
+    Ok(Assembly { pipeline, tunnel_limits, tunnel, shared, state, source, sink, owner, reports })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -129,20 +162,6 @@ fn owner(state: &Path) -> Result<String, Failure> {
         }
     }
     std::fs::read_to_string(&path).map_err(failed)
-}
-
-fn find_tunnel(pipeline: &Pipeline, places: &Places) -> Result<TunnelLimits, Failure> {
-    let name = match &pipeline.tunnel {
-        TunnelRef::Inline(limits) => return Ok(*limits),
-        TunnelRef::Named(name) => name,
-    };
-    let (path, file) = folders::engine_file(places)?;
-    file.tunnels.get(name).copied().ok_or_else(|| {
-        let path = path.display();
-        Failure::usage(format!(
-            "the pipeline names the tunnel {name:?}, which isn't defined; add [tunnels.{name}] to {path}"
-        ))
-    })
 }
 
 /// The outer error is about the connector, the inner one about the table.
@@ -200,13 +219,33 @@ fn nearest_existing(path: &Path) -> &Path {
     path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(path)
 }
 
+// === impl End ===
+
+impl End {
+    /// Its connections start from the agent's address, unless the pipeline names another.
+    fn start_from(&mut self, bind: &Bind) -> Result<(), Failure> {
+        if self.server.is_some() {
+            let connector = &self.connector.description().name;
+            let message = format!(
+                "the agent's connections start from an address of its own, which the connector {connector:?} can't do; \
+                 take it away with `engine agent set --bind none`"
+            );
+            return Err(Failure::usage(message));
+        }
+        self.network.start_from(bind);
+        Ok(())
+    }
+}
+
 // === impl Assembly ===
 
 impl Assembly {
-    /// Both ends with their grants: a source reads its folder, a sink writes to its own.
+    /// Both ends with their grants: a source reads its folder, a sink writes to its own. As long as
+    /// they are there, a shared tunnel's lease is kept.
     ///
     /// # Errors
-    /// The sink's folder can't be made, or an end's way to the network can't be set up.
+    /// The sink's folder can't be made, an end's way to the network can't be set up, or the tunnel's
+    /// ledger can't be opened.
     pub(crate) fn ends(&self, missing: MissingFolder) -> Result<Ends, Failure> {
         let source = self.endpoint(&self.source, self.source.folder.clone(), false)?;
         let mut stand_in = None;
@@ -227,6 +266,7 @@ impl Assembly {
             source: SourceEndpoint::new(source).map_err(Failure::usage)?,
             sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
             _stand_in: stand_in,
+            _keeper: self.shared.as_ref().map(|shared| shared.keep(&self.tunnel)).transpose()?,
         })
     }
 

@@ -1,5 +1,7 @@
 //! One module for each command.
 
+mod address;
+mod agent;
 mod check;
 mod completions;
 mod connector;
@@ -8,6 +10,8 @@ mod report;
 mod run;
 mod schema;
 mod status;
+mod task;
+mod tunnel;
 mod validate;
 mod verify;
 
@@ -33,5 +37,9 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Schema => schema::execute(places),
         Command::Completions { shell } => completions::execute(*shell),
         Command::Connector(asked) => connector::execute(asked, places),
+        Command::Tunnel(asked) => tunnel::execute(asked, places),
+        Command::Agent(asked) => agent::execute(asked, places),
+        Command::Address(asked) => address::execute(asked, places),
+        Command::Task(asked) => task::execute(asked, places),
     }
 }

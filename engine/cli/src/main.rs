@@ -6,11 +6,15 @@ mod command;
 mod connectors;
 mod exit;
 mod folders;
+mod inventory;
 mod logging;
 mod network;
 mod output;
 mod report;
+mod seat;
 mod server;
+mod shared;
+mod table;
 
 use std::process::ExitCode;
 

@@ -96,6 +96,11 @@ impl Network {
         self.labels.push(label);
     }
 
+    /// Where connections start, unless the table says it.
+    pub(crate) fn start_from(&mut self, bind: &Bind) {
+        self.settings.bind.get_or_insert_with(|| bind.clone());
+    }
+
     pub(crate) fn grants(&self) -> Vec<EndpointGrant> {
         let below = self.endpoints.iter().flat_map(|endpoint| self.labels.iter().map(|label| endpoint.below(label)));
         self.endpoints.iter().cloned().chain(below).collect()

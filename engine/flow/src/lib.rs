@@ -14,6 +14,7 @@ pub mod compare;
 mod listing;
 pub mod select;
 
+pub mod records;
 pub mod tunnel;
 
 mod pump;

@@ -51,6 +51,12 @@ pub fn opening(time: SystemTime, schedule: &Schedule) -> Option<SystemTime> {
     spans.map(|span| span.start.max(at).into()).min()
 }
 
+/// When the window that's open at `time` opened; none outside of every window.
+pub(crate) fn opened(time: SystemTime, schedule: &Schedule) -> Option<Timestamp> {
+    let at = Timestamp::try_from(time).ok()?;
+    spans(at, schedule).into_iter().filter(|span| span.contains(&at)).map(|span| span.start).min()
+}
+
 /// When what moves at `now` has to stop: `now` itself outside of every window, none if never.
 pub fn window_end(now: SystemTime, schedule: &Schedule) -> Option<SystemTime> {
     if schedule.windows.is_empty() {

@@ -2,6 +2,7 @@
 //! Never reads or writes a byte itself, and trusts nobody to be quick: a credit is small.
 
 mod bucket;
+pub mod lease;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +16,11 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use self::bucket::Bucket;
 pub use self::bucket::{burst_bytes, chunk_bytes};
+use self::{
+    bucket::Bucket,
+    lease::{Allowance, Both, THOUSANDTHS, Use},
+};
 use crate::{body::MAX_CHUNK_BYTES, rules::Limits, sync::lock};
 
 /// Longest time for which the first in line sleeps before it looks again, so that nothing it missed
@@ -34,6 +38,8 @@ struct Inner {
     bytes: Lane,
     requests: Lane,
     spent_bytes: AtomicU64,
+    /// Somebody waits for a lease that grants too little.
+    starved: Notify,
 }
 
 /// One budget and those who wait for it.
@@ -48,6 +54,8 @@ struct Lane {
     changed: Notify,
     waiting: AtomicU64,
     granted: AtomicU64,
+    /// How long the first in line has waited for the bucket, in nanoseconds.
+    dry_nanos: AtomicU64,
 }
 
 /// Permission to move bytes through the tunnel; what isn't spent is given back when it's dropped.
@@ -94,15 +102,44 @@ struct Waiting<'a>(&'a AtomicU64);
 impl Tunnel {
     /// An idle tunnel: one burst is granted at once.
     pub fn new(limits: Limits) -> Self {
-        let tunnel = Self(Arc::new(Inner {
+        let tunnel = Self::open();
+        tunnel.0.bytes.set(limits.max_bandwidth.map(|rate| Bucket::of_bytes(rate, Duration::ZERO)));
+        tunnel.0.requests.set(limits.max_requests_per_second.map(|rate| Bucket::of_requests(rate, Duration::ZERO)));
+        tunnel
+    }
+
+    /// A tunnel that's shared with other processes: grants nothing before it's given a lease.
+    pub fn leased() -> Self {
+        let tunnel = Self::open();
+        tunnel.set_lease(&Allowance::default());
+        tunnel
+    }
+
+    fn open() -> Self {
+        Self(Arc::new(Inner {
             epoch: Instant::now(),
             bytes: Lane::default(),
             requests: Lane::default(),
             spent_bytes: AtomicU64::new(0),
-        }));
-        tunnel.0.bytes.set(limits.max_bandwidth.map(|rate| Bucket::of_bytes(rate, Duration::ZERO)));
-        tunnel.0.requests.set(limits.max_requests_per_second.map(|rate| Bucket::of_requests(rate, Duration::ZERO)));
-        tunnel
+            starved: Notify::new(),
+        }))
+    }
+
+    /// What may be used from now on, by the clock of [`Self::now`]; ends by itself.
+    pub(crate) fn set_lease(&self, lease: &Allowance) {
+        let now = self.now();
+        self.0.bytes.replace(now, Some(Bucket::of_leased_bytes(lease, now)));
+        self.0.requests.replace(now, Some(Bucket::of_leased_requests(lease, now)));
+    }
+
+    /// What was used until now of each budget.
+    pub(crate) fn used(&self) -> Both<Use> {
+        Both { bytes: self.0.bytes.used(1), requests: self.0.requests.used(THOUSANDTHS) }
+    }
+
+    /// Resolves when somebody has begun to wait since it did last.
+    pub(crate) async fn starved(&self) {
+        self.0.starved.notified().await;
     }
 
     /// Other limits, in force at once for everybody in line too. What the tunnel had saved up is
@@ -119,7 +156,7 @@ impl Tunnel {
     pub async fn take_bytes(&self, wanted: usize) -> Credit<'_> {
         let wanted = wanted.clamp(1, MAX_CHUNK_BYTES);
         let lane = &self.0.bytes;
-        let granted = lane.take(wanted as u64, || self.now()).await;
+        let granted = lane.take(wanted as u64, &self.0.starved, || self.now()).await;
         // A grant is at most what was wanted, so it fits.
         let bytes = granted.map_or(wanted, |bytes| usize::try_from(bytes).unwrap_or(wanted));
         lane.granted.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -129,7 +166,7 @@ impl Tunnel {
     /// Permission for one request. Dropping the future leaves the line.
     pub async fn take_request(&self) -> RequestCredit<'_> {
         let lane = &self.0.requests;
-        let granted = lane.take(1, || self.now()).await;
+        let granted = lane.take(1, &self.0.starved, || self.now()).await;
         lane.granted.fetch_add(1, Ordering::Relaxed);
         RequestCredit { tunnel: self, metered: granted.is_some(), spent: false }
     }
@@ -144,7 +181,8 @@ impl Tunnel {
         }
     }
 
-    fn now(&self) -> Duration {
+    /// Since the tunnel was made.
+    pub(crate) fn now(&self) -> Duration {
         self.0.epoch.elapsed()
     }
 }
@@ -203,7 +241,7 @@ impl Lane {
     }
 
     /// Units from the bucket, in order of arrival; none where there is no limit.
-    async fn take(&self, wanted: u64, now: impl Fn() -> Duration) -> Option<u64> {
+    async fn take(&self, wanted: u64, starved: &Notify, now: impl Fn() -> Duration) -> Option<u64> {
         if !self.limited.load(Ordering::Acquire) {
             return None;
         }
@@ -214,12 +252,25 @@ impl Lane {
                 Ok(units) => return Some(units),
                 Err(pause) => pause,
             };
+            starved.notify_one();
+            let since = now();
             // Whoever changes the bucket leaves a permit in `changed`, so nothing is missed between
             // the look above and the sleep.
             tokio::select! {
                 () = tokio::time::sleep(pause.min(RECHECK)) => {}
                 () = self.changed.notified() => {}
             }
+            let nanos = now().saturating_sub(since).as_nanos();
+            self.dry_nanos.fetch_add(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    /// Until now; a unit that's granted counts as so many.
+    fn used(&self, per_unit: u64) -> Use {
+        Use {
+            units: self.granted.load(Ordering::Relaxed).saturating_mul(per_unit),
+            dry: Duration::from_nanos(self.dry_nanos.load(Ordering::Relaxed)),
+            waits: self.waiting.load(Ordering::Relaxed) > 0,
         }
     }
 

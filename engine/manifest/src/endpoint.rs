@@ -35,6 +35,8 @@ pub enum Role {
 
 /// The schema's word for what a property grants.
 const GRANT: &str = "x-grant";
+/// The schema's word for a secret.
+const SECRET: &str = "x-secret";
 /// The schema's word for a property that tells one store from another.
 const IDENTITY: &str = "x-identity";
 
@@ -122,6 +124,15 @@ impl Endpoint {
         lines.sort();
         lines.dedup();
         lines.join("\n")
+    }
+
+    /// Every property that the schema calls secret, with its path.
+    pub(crate) fn each_secret(&self, schema: &Json, found: &mut impl FnMut(&Node, &str)) {
+        walk(&self.table, self.role.as_str(), schema, schema, SECRET, &mut |node, path, _, mark| {
+            if mark != &Json::Bool(false) {
+                found(node, path);
+            }
+        });
     }
 
     fn json(&self, node: &Node, path: &str, root: &Json, schema: Option<&Json>, problems: &mut Problems) -> Json {

@@ -2,24 +2,26 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use culvert_flow::rules::Limits;
+use culvert_flow::tunnel::lease::Definition;
+use jiff::tz::TimeZone;
 
 use crate::{
     document::{Context, Document},
     environment::Environment,
-    keys::TUNNELS,
+    item,
+    keys::{TUNNELS, TUNNELS_ENTRY},
     kind::Kind,
     pipeline::tunnel_limits,
     problem::{Invalid, Problems},
     section::Section,
-    tree::{self, Value, join},
+    tree::{self, Node, Value, join},
 };
 
 /// What `engine.toml` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineFile {
-    /// Name to limits, from `[tunnels.<name>]`; names as in [`crate::TunnelRef::Named`].
-    pub tunnels: BTreeMap<String, Limits>,
+    /// From `[tunnels.<name>]`; names as in [`crate::TunnelRef::Named`].
+    pub tunnels: BTreeMap<String, Definition>,
 }
 
 /// Reads `engine.toml`. `path` is only shown in problems.
@@ -42,9 +44,19 @@ pub fn parse_engine(path: &Path, text: &str, environment: &dyn Environment) -> R
                     context
                         .report(place, Invalid { message: format!("of the tunnel, {}", invalid.message), ..invalid });
                 }
-                file.tunnels.insert(name, tunnel_limits(node, &path, &mut context));
+                file.tunnels.insert(name, definition(node, &path, &mut context));
             }
         }
     }
     context.problems.into_result().map(|()| file)
+}
+
+fn definition(node: Node, path: &str, context: &mut Context<'_>) -> Definition {
+    let mut table = Section::open(node, TUNNELS_ENTRY, path, context);
+    let limits = tunnel_limits(&mut table, context);
+    let floor = table.rate("floor", context);
+    let zone = table.time_zone("timezone", context).unwrap_or(TimeZone::UTC);
+    let hours = table.list("schedule", context, item::hours).into_iter();
+    let schedule = hours.filter_map(|hours| hours.value.period(&zone)).collect();
+    Definition { limits, floor, schedule, ..Definition::default() }
 }

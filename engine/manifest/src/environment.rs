@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use crate::endpoint::Role;
+
 /// Largest file that `{ file = "..." }` reads, in bytes: a key or a certificate chain, not data.
 pub const MAX_SECRET_FILE_BYTES: u64 = 64 * 1024;
 
@@ -21,6 +23,11 @@ pub trait Environment {
     /// # Errors
     /// It can't be read, isn't UTF-8 or is larger than [`MAX_SECRET_FILE_BYTES`].
     fn read_file(&self, path: &Path) -> io::Result<String>;
+
+    /// The table of a named source or sink; none if there is no such address, or it's the other end's.
+    fn address(&self, _name: &str, _role: Role) -> Option<String> {
+        None
+    }
 
     /// The time that relative ages (`modified_after = "30d"`) count back from.
     fn now(&self) -> SystemTime;

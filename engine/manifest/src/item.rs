@@ -7,6 +7,7 @@ use jiff::civil::Time;
 use regex::RegexBuilder;
 
 use crate::{
+    hours::{self, Hours},
     kind::Kind,
     problem::{Invalid, quoted},
     tree::Value,
@@ -25,6 +26,8 @@ const MAX_REGEX_MEMORY_BYTES: usize = 1 << 20;
 /// The same for a list of them together.
 pub(crate) const MAX_REGEXES_MEMORY_BYTES: usize = 8 << 20;
 
+const WINDOW_FIX: &str = "write two times of the day, as in \"22:00-06:00\"";
+
 /// What the items of a list are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -32,6 +35,7 @@ pub(crate) enum Item {
     Regex,
     Prefix,
     Window,
+    Hours,
 }
 
 // === impl Item ===
@@ -43,6 +47,7 @@ impl Item {
             Self::Regex => "regular expressions",
             Self::Prefix => "key prefixes",
             Self::Window => "times of the day",
+            Self::Hours => "times with limits",
         }
     }
 
@@ -53,6 +58,7 @@ impl Item {
             Self::Regex => "['^[0-9]{4}/']",
             Self::Prefix => "[\"photos/\"]",
             Self::Window => "[\"22:00-06:00\"]",
+            Self::Hours => "[\"mon-fri 08:00-18:00 10 MiB/s\"]",
         }
     }
 }
@@ -111,8 +117,11 @@ pub(crate) fn prefix(value: &Value) -> Result<String, Invalid> {
 
 /// A window of the day, such as `"22:00-06:00"`.
 pub(crate) fn window(value: &Value) -> Result<Window, Invalid> {
-    let fix = "write two times of the day, as in \"22:00-06:00\"";
-    let text = text(value, "window", fix)?;
+    window_of(text(value, "window", WINDOW_FIX)?)
+}
+
+pub(crate) fn window_of(text: &str) -> Result<Window, Invalid> {
+    let fix = WINDOW_FIX;
     let Some((start, end)) = text.split_once('-') else { return Err(Invalid::new("not a window of the day", fix)) };
     let (start, end) = (start.trim(), end.trim());
     if start == end {
@@ -121,6 +130,11 @@ pub(crate) fn window(value: &Value) -> Result<Window, Invalid> {
     // The end of a day is the start of the next one.
     let ends = clock(start).zip(if end == "24:00" { Some(Time::midnight()) } else { clock(end) });
     ends.map(|(start, end)| Window { start, end }).ok_or_else(|| Invalid::new("not a window of the day", fix))
+}
+
+/// Days of the week, a window and limits: `"mon-fri 08:00-18:00 10 MiB/s"`.
+pub(crate) fn hours(value: &Value) -> Result<Hours, Invalid> {
+    Hours::parse(text(value, "time", hours::FIX)?)
 }
 
 /// Two digits, a colon, two digits.

@@ -26,8 +26,12 @@ pub(crate) const TRANSFER: &str = "transfer";
 pub(crate) const SCHEDULE: &str = "schedule";
 pub(crate) const REPORT: &str = "report";
 pub(crate) const LIMITS: &str = "limits";
+/// In the place of a source's or sink's own keys.
+pub(crate) const ADDRESS: &str = "address";
 /// Only in `engine.toml`.
 pub(crate) const TUNNELS: &str = "tunnels";
+/// A table below it.
+pub(crate) const TUNNELS_ENTRY: &str = "tunnels.<name>";
 
 /// The sections of a pipeline file, in the order of the reference.
 pub(crate) const SECTIONS: [&str; 8] = [TUNNEL, SOURCE, SINK, SELECT, TRANSFER, SCHEDULE, REPORT, LIMITS];
@@ -68,7 +72,7 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Name,
         default: None,
         example: "\"express-connect\"",
-        about: "The tunnel of `engine.toml` that everything goes through; or a `[tunnel]` table. Required.",
+        about: "The shared tunnel that everything goes through; or a `[tunnel]` table, of this run alone. Required.",
     },
     Key {
         section: TUNNEL,
@@ -92,7 +96,15 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: None,
         example: "\"local\"",
-        about: "A built-in connector, or the path of a `.wasm` file. Required. Its own keys follow.",
+        about: "A built-in connector, or the path of a `.wasm` file. Required without `address`. Its own keys follow.",
+    },
+    Key {
+        section: SOURCE,
+        name: ADDRESS,
+        kind: Kind::Name,
+        default: None,
+        example: "\"nas\"",
+        about: "A table that was given a name with `engine address create`, in the place of all other keys here.",
     },
     Key {
         section: SINK,
@@ -100,7 +112,15 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: None,
         example: "\"local\"",
-        about: "A built-in connector, or the path of a `.wasm` file. Required. Its own keys follow.",
+        about: "A built-in connector, or the path of a `.wasm` file. Required without `address`. Its own keys follow.",
+    },
+    Key {
+        section: SINK,
+        name: ADDRESS,
+        kind: Kind::Name,
+        default: None,
+        example: "\"archive\"",
+        about: "A table that was given a name with `engine address create`, in the place of all other keys here.",
     },
     Key {
         section: SELECT,
@@ -333,6 +353,46 @@ pub(crate) const KEYS: &[Key] = &[
         default: Some("24h"),
         example: "\"7d\"",
         about: "Longest that listing the source may take in all.",
+    },
+    Key {
+        section: TUNNELS_ENTRY,
+        name: "max_bandwidth",
+        kind: Kind::Rate,
+        default: None,
+        example: "\"640 Mbit/s\"",
+        about: "Most payload bytes per second of all that use it together. Without it: no limit.",
+    },
+    Key {
+        section: TUNNELS_ENTRY,
+        name: "max_requests_per_second",
+        kind: Kind::Count { min: 1, max: MAX_REQUESTS, unit: "requests per second" },
+        default: None,
+        example: "200",
+        about: "The same for HTTP requests and new TCP connections. Without it: no limit.",
+    },
+    Key {
+        section: TUNNELS_ENTRY,
+        name: "floor",
+        kind: Kind::Rate,
+        default: None,
+        example: "\"1 MiB/s\"",
+        about: "What a run as an agent keeps if it can't reach the others. Without it: it stops.",
+    },
+    Key {
+        section: TUNNELS_ENTRY,
+        name: "schedule",
+        kind: Kind::List(Item::Hours),
+        default: None,
+        example: "[\"mon-fri 08:00-18:00 10 MiB/s\"]",
+        about: "Other limits at some times; the first that's open counts. Without it: the same at any time.",
+    },
+    Key {
+        section: TUNNELS_ENTRY,
+        name: "timezone",
+        kind: Kind::TimeZone,
+        default: None,
+        example: "\"Europe/Berlin\"",
+        about: "Where the clock of `schedule` hangs. Without it: UTC.",
     },
 ];
 

@@ -18,6 +18,14 @@ pub(crate) const MAX_NAME_BYTES: usize = 64;
 /// Longest text in bytes: Linux's `PATH_MAX`.
 pub(crate) const MAX_TEXT_BYTES: usize = 4096;
 
+/// A name as pipelines, tunnels and agents have one: `[a-z0-9-]`, 1 to 64 bytes.
+///
+/// # Errors
+/// Says what a name can't have.
+pub fn parse_name(text: &str) -> Result<String, Invalid> {
+    Kind::Name.word(&Value::Text(text.to_owned()))
+}
+
 /// What a value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -78,7 +86,7 @@ impl Kind {
             Self::Rate => "bytes per second",
             Self::Duration { .. } => "ms, s, m, h, d",
             Self::Count { unit, .. } => unit,
-            Self::List(Item::Window) => "hours and minutes",
+            Self::List(Item::Window | Item::Hours) => "hours and minutes",
             Self::Name | Self::Text | Self::Choice(_) | Self::Boolean | Self::List(_) | Self::Prefix => "-",
             Self::Time | Self::TimeZone => "-",
         }

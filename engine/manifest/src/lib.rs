@@ -14,12 +14,14 @@ mod tree;
 mod reference;
 mod secret;
 
+mod hours;
 mod item;
 mod keys;
 mod kind;
 mod section;
 pub mod units;
 
+mod address;
 mod endpoint;
 mod engine_file;
 mod pipeline;
@@ -31,10 +33,13 @@ mod schema;
 mod editor;
 mod problem;
 
+pub use address::{Address, parse_address};
 pub use editor::{ConnectorSchemas, pipeline_schema};
 pub use endpoint::{Config, Endpoint, Grant, Role};
 pub use engine_file::{EngineFile, parse_engine};
 pub use environment::{Environment, MAX_SECRET_FILE_BYTES, ProcessEnvironment};
+pub use hours::{Hours, format_period};
+pub use kind::parse_name;
 pub use pipeline::{ConnectorLimits, Pipeline, Report, TunnelRef, parse};
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Problems};
 pub use secret::Secret;

@@ -9,17 +9,18 @@ use culvert_flow::rules::{
 use jiff::tz::TimeZone;
 
 use crate::{
+    address::parse_address,
     document::{Context, Document, Place},
     endpoint::{Endpoint, Role},
     environment::Environment,
     item,
-    keys::{LIMITS, REPORT, ROOT, SCHEDULE, SECTIONS, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
+    keys::{ADDRESS, LIMITS, REPORT, ROOT, SCHEDULE, SECTIONS, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
     kind::Kind,
     problem::{Invalid, Problems},
     reference,
     section::{self, Section, missing},
     selection,
-    tree::{self, Node, Value},
+    tree::{self, Node, Value, join},
 };
 
 /// What a pipeline file says.
@@ -56,9 +57,9 @@ pub struct Report {
 /// The tunnel that everything of a pipeline goes through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TunnelRef {
-    /// Defined in `engine.toml`; `[a-z0-9-]`, 1 to 64 bytes.
+    /// Shared with whoever names it too; `[a-z0-9-]`, 1 to 64 bytes.
     Named(String),
-    /// The pipeline's own.
+    /// This run's own.
     Inline(Limits),
 }
 
@@ -145,7 +146,8 @@ fn tunnel(root: &mut Section, context: &mut Context<'_>) -> Option<TunnelRef> {
     };
     let node = reference::resolve(node, TUNNEL, context);
     if let Value::Table(_) = node.value {
-        return Some(TunnelRef::Inline(tunnel_limits(node, TUNNEL, context)));
+        let mut table = Section::open(node, TUNNEL, TUNNEL, context);
+        return Some(TunnelRef::Inline(tunnel_limits(&mut table, context)));
     }
     if let Value::Text(_) | Value::Secret(_) = node.value {
         return section::word(&node, Kind::Name, TUNNEL, context).map(TunnelRef::Named);
@@ -159,9 +161,8 @@ fn tunnel(root: &mut Section, context: &mut Context<'_>) -> Option<TunnelRef> {
     None
 }
 
-/// A tunnel's table, in a pipeline or in `engine.toml`.
-pub(crate) fn tunnel_limits(node: Node, path: &str, context: &mut Context<'_>) -> Limits {
-    let mut table = Section::open(node, TUNNEL, path, context);
+/// The limits in a tunnel's table, in a pipeline or in `engine.toml`.
+pub(crate) fn tunnel_limits(table: &mut Section, context: &mut Context<'_>) -> Limits {
     let requests = table.count("max_requests_per_second", context);
     Limits {
         max_bandwidth: table.rate("max_bandwidth", context),
@@ -170,13 +171,49 @@ pub(crate) fn tunnel_limits(node: Node, path: &str, context: &mut Context<'_>) -
 }
 
 fn endpoint(root: &mut Section, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
-    let (path, name) = (role.as_str(), if role == Role::Source { SOURCE } else { SINK });
+    let path = role.as_str();
     let Some(node) = root.take(path) else {
         let place = Place { key: path.to_owned(), ..Place::default() };
         let fix = format!("write [{path}] with connector = \"local\" and the connector's own keys, for instance");
         context.report(place, Invalid::new(format!("the pipeline has no {path}"), fix));
         return None;
     };
+    if let Value::Table(entries) = &node.value
+        && let Some(address) = entries.get(ADDRESS).filter(|_| !entries.contains_key("connector"))
+    {
+        if let Some(other) = entries.iter().find(|(key, _)| *key != ADDRESS) {
+            let place = other.1.key_place(&join(path, other.0), &context.document);
+            context.report(place, Invalid::new("the address has every key of this table", "remove it"));
+        }
+        let address = reference::resolve(address.clone(), &join(path, ADDRESS), context);
+        return named(&address, role, context);
+    }
+    endpoint_of(node, role, context)
+}
+
+/// The end that an address stands for.
+fn named(node: &Node, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
+    let path = join(role.as_str(), ADDRESS);
+    let name = section::word(node, Kind::Name, &path, context)?;
+    let Some(text) = context.environment.address(&name, role) else {
+        let role = role.as_str();
+        let message = format!("there is no {role} address {name:?}");
+        let fix = format!("make it with `engine address create {name} --role {role} FILE`");
+        context.report(node.value_place(&path, &context.document), Invalid::new(message, fix));
+        return None;
+    };
+    match parse_address(Path::new(&format!("address {name}")), &text, role, context.environment) {
+        Ok(address) => Some(address.endpoint),
+        Err(problems) => {
+            context.problems.append(problems);
+            None
+        }
+    }
+}
+
+/// The end of a table that has its connector in it.
+pub(crate) fn endpoint_of(node: Node, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
+    let (path, name) = (role.as_str(), if role == Role::Source { SOURCE } else { SINK });
     let header = Node { value: Value::Table([].into()), ..node.clone() };
     let is_table = matches!(node.value, Value::Table(_));
     let mut table = Section::open_with_own_keys(node, name, path, context);

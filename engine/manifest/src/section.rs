@@ -223,7 +223,9 @@ impl Section {
         if let Some(nearest) = keys::nearest(name, known.iter().copied()) {
             return format!("write \"{nearest}\"");
         }
-        let elsewhere = keys::KEYS.iter().find(|key: &&Key| key.name == name && key.section != self.name);
+        // Another file's keys aren't meant.
+        let here = |key: &&Key| key.section != self.name && key.section != keys::TUNNELS_ENTRY;
+        let elsewhere = keys::KEYS.iter().filter(here).find(|key| key.name == name);
         match elsewhere {
             Some(key) if key.section != keys::ROOT => format!("write it under [{}]", key.section),
             Some(_) => "write it above the first [table]".to_owned(),

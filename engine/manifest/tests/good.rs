@@ -15,6 +15,7 @@ use common::{SECRET, TestEnvironment, now, schema};
 use culvert_flow::rules::{
     ByteRate, ByteSize, Limits, Moment, Overwrite, RequestRate, Schedule, Transfer, Verify, Window,
 };
+use culvert_flow::tunnel::lease::Definition;
 use culvert_manifest::{
     ConnectorLimits, ConnectorSchemas, Grant, Pipeline, ProcessEnvironment, Report, TunnelRef, parse, parse_engine,
     pipeline_schema,
@@ -184,9 +185,18 @@ fn a_tunnel_can_be_named_and_defined_elsewhere() {
 
     let text = "[tunnels.express-connect]\nmax_bandwidth = { file = \"/run/rate\" }\n[tunnels.free]\n";
     let engine = parse_engine(Path::new("engine.toml"), text, &TestEnvironment::new()).unwrap();
-    assert_eq!(engine.tunnels["express-connect"].max_bandwidth, NonZeroU64::new(3 << 20).map(ByteRate));
-    assert_eq!(engine.tunnels["free"], Limits::default());
+    assert_eq!(engine.tunnels["express-connect"].limits.max_bandwidth, NonZeroU64::new(3 << 20).map(ByteRate));
+    assert_eq!(engine.tunnels["free"], Definition::default());
     assert_eq!(engine.tunnels.len(), 2);
+
+    let text = "[tunnels.t]\nmax_requests_per_second = 50\nfloor = \"1 MiB/s\"\ntimezone = \"Europe/Berlin\"\n\
+                schedule = [\"mon-fri 08:00-18:00 10 MiB/s\", \"22:00-06:00 unlimited\"]\n";
+    let engine = parse_engine(Path::new("engine.toml"), text, &TestEnvironment::new()).unwrap();
+    let tunnel = &engine.tunnels["t"];
+    assert_eq!(tunnel.floor, NonZeroU64::new(1 << 20).map(ByteRate));
+    let shown: Vec<String> = tunnel.schedule.iter().map(culvert_manifest::format_period).collect();
+    assert_eq!(shown, ["mon,tue,wed,thu,fri 08:00-18:00 10 MiB/s", "22:00-06:00 unlimited"]);
+    assert_eq!(tunnel.schedule[0].timezone().iana_name(), Some("Europe/Berlin"));
 }
 
 #[test]

@@ -8,12 +8,14 @@ use std::{
 };
 
 use culvert_flow::journal::{Reader, RunRecord, Wanted};
-use culvert_manifest::{ProcessEnvironment, parse};
+use culvert_manifest::parse;
 
 use crate::{
     args::{Places, Report as Asked, ReportFormat},
     exit::{Exit, Failure},
-    folders, output,
+    folders,
+    inventory::addresses::Surroundings,
+    output,
     report::{
         self,
         figures::Figures,
@@ -37,7 +39,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
             "the summary isn't a list: name one (--failed, for instance), or use --format json",
         ));
     }
-    let name = name(&asked.pipeline)?;
+    let name = name(&asked.pipeline, places)?;
     let folder = folders::pipelines(places)?.join(&name);
     let journal = folder.join(folders::JOURNAL);
     let nothing = || Failure::usage(format!("nothing is known of a pipeline {name:?} here: it hasn't run yet"));
@@ -64,7 +66,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 }
 
 /// A file says its name; anything else is one.
-fn name(pipeline: &Path) -> Result<String, Failure> {
+fn name(pipeline: &Path, places: &Places) -> Result<String, Failure> {
     let word = pipeline.to_string_lossy();
     let is_name = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if is_name && !pipeline.is_file() {
@@ -72,7 +74,7 @@ fn name(pipeline: &Path) -> Result<String, Failure> {
     }
     let text = folders::read_text(pipeline)
         .map_err(|error| Failure::usage(format!("can't read the pipeline {word}: {error}")))?;
-    let pipeline = parse(pipeline, &text, &ProcessEnvironment);
+    let pipeline = parse(pipeline, &text, &Surroundings::new(places));
     pipeline.map(|pipeline| pipeline.name).map_err(|problems| Failure::usage(problems.render()))
 }
 

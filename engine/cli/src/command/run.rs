@@ -27,7 +27,7 @@ use tokio::task::LocalSet;
 use self::signals::Signals;
 use crate::{
     args::{Places, Run as Asked},
-    assembly::{Assembly, MissingFolder, assemble, seed},
+    assembly::{Assembly, MissingFolder, assemble_as, seed},
     exit::{Exit, Failure},
     output::{Output, Run},
 };
@@ -59,7 +59,7 @@ struct Ended {
 /// # Errors
 /// The pipeline is wrong, or the run couldn't start.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
-    let assembly = assemble(&asked.pipeline.pipeline.file, places)?;
+    let assembly = assemble_as(&asked.pipeline.pipeline.file, places, asked.agent.as_deref())?;
     let selection = only::confine(&assembly.pipeline.selection, &asked.only)?;
     let runtime = runtime()?;
     LocalSet::new().block_on(&runtime, async {

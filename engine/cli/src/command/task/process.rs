@@ -1,0 +1,93 @@
+//! The process of a task: begun as a group of its own, so that it outlives the terminal, and ended by
+//! SIGTERM, which ends a run in order. Waits until it's so.
+
+use std::{
+    env,
+    fs::{self, File},
+    os::unix::process::CommandExt,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{args::Places, exit::Failure, folders, inventory::tasks::Task};
+
+/// The folder of the tasks' output, in the state folder.
+const TASKS: &str = "tasks";
+/// How often is looked whether it's so by now.
+const LOOK: Duration = Duration::from_millis(20);
+/// A run that can begin holds its journal by then.
+const BEGIN: Duration = Duration::from_secs(30);
+/// A run ends in order within 5 s; a machine that's busy takes longer.
+const END: Duration = Duration::from_secs(30);
+/// What is shown of a log whose run didn't begin, in bytes.
+const SHOWN: usize = 2000;
+
+/// Starts a run of the task, and waits until it holds its journal or has ended.
+///
+/// # Errors
+/// It couldn't begin; what it said is in the message.
+pub(super) fn spawn(name: &str, task: &Task, places: &Places) -> Result<u32, Failure> {
+    let folder = folders::state(places)?.join(TASKS);
+    let failed =
+        |error: std::io::Error| Failure::could_not_go_on(format!("the task {name:?} can't be started: {error}"));
+    fs::create_dir_all(&folder).map_err(failed)?;
+    let log = folder.join(format!("{name}.log"));
+    let output = File::create(&log).map_err(failed)?;
+    let mut command = Command::new(env::current_exe().map_err(failed)?);
+    command.arg("run").arg(&task.file).arg("--state-dir").arg(folders::state(places)?);
+    if let Some(config) = &places.config {
+        command.arg("--config").arg(std::path::absolute(config).map_err(failed)?);
+    }
+    if let Some(agent) = &task.agent {
+        command.arg("--agent").arg(agent);
+    }
+    command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed)?).stderr(output).process_group(0);
+    let mut child = command.spawn().map_err(failed)?;
+    let begin = Instant::now();
+    loop {
+        match child.try_wait().map_err(failed)? {
+            // Some are done before anybody looks.
+            Some(status) if status.code().is_some_and(|code| code == 0 || code == 2) => return Ok(child.id()),
+            Some(status) => {
+                let said = fs::read_to_string(&log).unwrap_or_default();
+                let tail: String = said.chars().rev().take(SHOWN).collect::<Vec<_>>().into_iter().rev().collect();
+                return Err(Failure::could_not_go_on(format!(
+                    "the run of {name:?} ended at once ({status}):\n{}",
+                    tail.trim()
+                )));
+            }
+            None if task.standing(places)?.process == Some(child.id()) => return Ok(child.id()),
+            None if begin.elapsed() > BEGIN => {
+                let message =
+                    format!("the run of {name:?} (process {}) hasn't begun; its log is {}", child.id(), log.display());
+                return Err(Failure::could_not_go_on(message));
+            }
+            None => thread::sleep(LOOK),
+        }
+    }
+}
+
+/// Ends the run that holds the task's journal.
+///
+/// # Errors
+/// It can't be signalled, or goes on for too long.
+pub(super) fn end(process: u32, task: &Task, places: &Places) -> Result<(), Failure> {
+    let pipeline = &task.pipeline;
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    let pid =
+        pid.ok_or_else(|| Failure::could_not_go_on(format!("it can't be told which process runs {pipeline:?}")))?;
+    kill_process(pid, Signal::TERM)
+        .map_err(|error| Failure::could_not_go_on(format!("the process {process} can't be ended: {error}")))?;
+    let begin = Instant::now();
+    while task.standing(places)?.process == Some(process) {
+        if begin.elapsed() > END {
+            let message = format!("the run of {pipeline:?} (process {process}) has been told to end and goes on");
+            return Err(Failure::could_not_go_on(message));
+        }
+        thread::sleep(LOOK);
+    }
+    Ok(())
+}
