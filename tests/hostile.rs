@@ -1,6 +1,7 @@
 //! Connectors that break the rules: each ends in a clear error for its object or its run within the
 //! configured time, the engine goes on, and nothing is written outside the sink's root.
 
+mod batch;
 mod component;
 mod describe;
 mod listing;

@@ -1,7 +1,8 @@
 //! Local to local beside `cp -r`, in turns, on a tmpfs: wall time, CPU seconds, peak memory; and what
-//! a credit costs. `cargo bench -p engine`; `CULVERT_BENCH_ROUNDS` (default 5) and
-//! `CULVERT_BENCH_DIR` (default `/dev/shm`, 6 GiB free) are its settings. Asserts only that every
-//! copy is complete: times belong to the reader.
+//! a credit costs. `cargo bench -p engine`; `CULVERT_BENCH_ROUNDS` (default 5), `CULVERT_BENCH_DATA`
+//! (default `large,small`; `empty` is the third), `CULVERT_BENCH_WORKERS` (default 4) and
+//! `CULVERT_BENCH_DIR` (default `/dev/shm`, 6 GiB free) are its settings. Asserts only that every copy is
+//! complete: times belong to the reader.
 //!
 //! Neither side calls fsync (`fsync = false`), since `cp` doesn't. One round before the first that
 //! counts touches the memory and fills the compile cache.
@@ -31,15 +32,20 @@ struct Took {
 }
 
 struct Dataset {
+    /// For `CULVERT_BENCH_DATA`.
+    word: &'static str,
     name: &'static str,
     files: usize,
     bytes_each: usize,
 }
 
-const DATASETS: [Dataset; 2] = [
-    Dataset { name: "2 x 1 GiB", files: 2, bytes_each: 1 << 30 },
-    Dataset { name: "20,000 x 4 KiB", files: 20_000, bytes_each: 4096 },
+const DATASETS: [Dataset; 3] = [
+    Dataset { word: "large", name: "2 x 1 GiB", files: 2, bytes_each: 1 << 30 },
+    Dataset { word: "small", name: "20,000 x 4 KiB", files: 20_000, bytes_each: 4096 },
+    Dataset { word: "empty", name: "500,000 x 0 B", files: 500_000, bytes_each: 0 },
 ];
+/// What is measured unless something else is asked for.
+const USUAL: &str = "large,small";
 
 const TOOLS: [&str; 3] = ["cp -r", "engine, verify = size", "engine, verify = checksum"];
 
@@ -47,7 +53,8 @@ fn main() {
     let rounds: usize = std::env::var("CULVERT_BENCH_ROUNDS").map_or(5, |rounds| rounds.parse().unwrap());
     let base = std::env::var_os("CULVERT_BENCH_DIR").map_or_else(|| PathBuf::from("/dev/shm"), PathBuf::from);
     let folder = tempfile::Builder::new().prefix("culvert-bench-").tempdir_in(base).unwrap();
-    for dataset in &DATASETS {
+    let wanted = std::env::var("CULVERT_BENCH_DATA").unwrap_or_else(|_| USUAL.to_owned());
+    for dataset in DATASETS.iter().filter(|dataset| wanted.split(',').any(|word| word == dataset.word)) {
         let source = folder.path().join("source");
         fill(&source, dataset);
         let mut took = TOOLS.map(|_| Vec::new());

@@ -47,7 +47,7 @@ pub(crate) struct Slot {
     size: AtomicU64,
 }
 
-/// An object, or a part of it, on its way.
+/// An object, a part of one, or small ones together by the key of the first, on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InFlight {
     pub key: Key,

@@ -26,6 +26,8 @@ pub(crate) struct Order<'a> {
 pub(crate) enum Onward<'a> {
     /// To a sink.
     Body(&'a mut BodyWriter),
+    /// To a sink once there is all of it: small objects, that go together.
+    Batch(&'a mut Vec<Chunk>),
     /// Nowhere: they were read back to be hashed.
     Nowhere,
 }
@@ -121,13 +123,17 @@ impl Onward<'_> {
     async fn write(&mut self, chunk: Chunk) -> Result<(), SinkGone> {
         match self {
             Self::Body(body) => body.write(chunk).await,
+            Self::Batch(chunks) => {
+                chunks.push(chunk);
+                Ok(())
+            }
             Self::Nowhere => Ok(()),
         }
     }
 
     fn count(&self, bytes: u64, order: &Order<'_>) {
         match self {
-            Self::Body(_) => order.meter.bytes.add(bytes),
+            Self::Body(_) | Self::Batch(_) => order.meter.bytes.add(bytes),
             Self::Nowhere => order.meter.bytes_read_back.add(bytes),
         }
         order.slot.add(bytes);

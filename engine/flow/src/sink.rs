@@ -3,8 +3,8 @@
 
 use crate::{
     body::{BodyReader, Chunk, Chunks},
-    error::Error,
-    object::{Capabilities, Entry, Key, Object, Range},
+    error::{Code, Error},
+    object::{Capabilities, Checksums, Entry, Key, Object, Range},
     source::{Data, Form, Listing, Reading, Source},
 };
 
@@ -36,6 +36,9 @@ pub trait OpenSink: Send + Sync + 'static {
 /// The capability of a sink that can be read and listed.
 pub const READ_BACK: &str = "read-back";
 
+/// The capability of a sink that takes small objects by the batch.
+pub const PUT_BATCH: &str = "put-batch";
+
 /// What a sink that can't be read back is read by: never opened.
 #[derive(Debug, Clone, Copy)]
 pub enum NoReadBack {}
@@ -65,6 +68,25 @@ pub struct Receipt {
     pub token: String,
 }
 
+/// An object of a batch, read to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Packed<'a> {
+    pub object: &'a Object,
+    /// In bytes.
+    pub size: u64,
+    /// The engine's.
+    pub checksums: &'a Checksums,
+}
+
+/// An object of a batch that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// In bytes.
+    pub size: u64,
+    /// Those that the store computed.
+    pub checksums: Checksums,
+}
+
 /// One instance of a sink: one call at a time. After an error with `instance_lost` it's dropped.
 pub trait Sink: 'static {
     /// Writes a whole object (or a directory or symlink, with an empty body) and returns it as
@@ -73,6 +95,20 @@ pub trait Sink: 'static {
     /// # Errors
     /// Nothing has become visible, unless the code says otherwise.
     async fn put(&mut self, object: &Object, body: BodyReader, replace: Replace) -> Result<Object, Error>;
+
+    /// Writes whole objects, whose bytes come one behind the other, and returns what became of each.
+    /// Asked for only where the sink has the capability [`PUT_BATCH`].
+    ///
+    /// # Errors
+    /// Nobody knows what became of any of them.
+    async fn put_batch(
+        &mut self,
+        _objects: &[Packed<'_>],
+        _chunks: Chunks,
+        _replace: Replace,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        Err(Error::new(Code::UNSUPPORTED, "put-batch", "the sink has no batches"))
+    }
 
     /// # Errors
     /// No upload was begun.

@@ -3,9 +3,12 @@
 
 use crate::{
     body::Chunk,
-    error::Error,
+    error::{Code, Error},
     object::{Capabilities, Entry, Key, Object, Range},
 };
+
+/// The capability of a source that reads small objects by the batch.
+pub const READ_BATCH: &str = "read-batch";
 
 /// Opens instances of one source; shared by all workers.
 pub trait OpenSource: Send + Sync + 'static {
@@ -41,6 +44,24 @@ pub trait Source: 'static {
     /// # Errors
     /// `not-found`, `changed`, or the store can't read it.
     async fn read(&mut self, key: &Key, range: Range, version: Option<&str>) -> Result<Reading<Self::Data>, Error>;
+
+    /// The bytes of several objects, one behind the other; their end says whether all of them were
+    /// what was wanted. Asked for only where the source has the capability [`READ_BATCH`].
+    ///
+    /// # Errors
+    /// One of them can't be read.
+    async fn read_batch(&mut self, _objects: &[Wanted<'_>]) -> Result<Self::Data, Error> {
+        Err(Error::new(Code::UNSUPPORTED, "read-batch", "the source has no batches"))
+    }
+}
+
+/// An object of a batch, as it was listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub key: &'a Key,
+    /// In bytes.
+    pub size: u64,
+    pub version: &'a str,
 }
 
 /// An object as it was when it was opened, and its bytes.

@@ -1,11 +1,13 @@
 //! One object, or one part of one, from a source's instance to a sink's: read, pump, verify.
 //! Tries once; whether to try again is the worker's decision.
 
+mod batch;
 mod carry;
 mod reread;
 mod upload;
 mod verify;
 
+pub(crate) use self::batch::{MAX_BATCH_OBJECTS, MAX_BATCHED_BYTES, put_batch};
 pub(crate) use self::carry::{GRACE, settle};
 pub(crate) use self::reread::{read_back, reread};
 pub(crate) use self::upload::{Closing, Finished, Upload};

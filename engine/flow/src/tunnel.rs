@@ -163,6 +163,16 @@ impl Tunnel {
         Credit { tunnel: self, bytes, spent: 0, metered: granted.is_some() }
     }
 
+    /// The most that one credit may have now, in bytes.
+    pub(crate) fn largest_credit(&self) -> usize {
+        let lane = &self.0.bytes;
+        if !lane.limited.load(Ordering::Acquire) {
+            return MAX_CHUNK_BYTES;
+        }
+        let largest = lock(&lane.bucket).as_ref().map_or(u64::MAX, Bucket::largest_grant);
+        usize::try_from(largest).unwrap_or(MAX_CHUNK_BYTES).min(MAX_CHUNK_BYTES)
+    }
+
     /// Permission for one request. Dropping the future leaves the line.
     pub async fn take_request(&self) -> RequestCredit<'_> {
         let lane = &self.0.requests;

@@ -3,7 +3,7 @@
 
 wasmtime::component::bindgen!({
     path: "../../wit",
-    world: "storage",
+    world: "batch-storage",
     imports: {
         "culvert:connector/credentials.get": async | store | trappable,
         "culvert:connector/posix.checksum": async | store | trappable,
@@ -12,6 +12,8 @@ wasmtime::component::bindgen!({
         "wasi:sockets/types.[method]tcp-socket.receive": store | trappable,
         "culvert:connector/posix.read-file": store | trappable,
         "culvert:connector/posix.write-file": async | store | trappable,
+        "culvert:connector/posix.read-files": store | trappable,
+        "culvert:connector/posix.write-files": async | store | trappable,
         default: trappable,
     },
     exports: { default: async | store },

@@ -58,15 +58,7 @@ pub(crate) fn object(it: wit::Object, operation: &'static str) -> Result<Object,
         let limit = format!("more than {MAX_ATTRIBUTES} attributes or {MAX_ATTRIBUTE_BYTES} bytes of them");
         return Err(broken(Code::PROTOCOL, limit));
     }
-    let mut checksums = Checksums::new();
-    for checksum in it.checksums {
-        // An algorithm that the engine doesn't compute proves nothing here.
-        let Some(algorithm) = Algorithm::parse(&checksum.algorithm) else { continue };
-        if checksum.value.len() != algorithm.digest_bytes() {
-            return Err(broken(Code::PROTOCOL, format!("a {} of {} bytes", algorithm.as_str(), checksum.value.len())));
-        }
-        checksums.insert(algorithm, checksum.value);
-    }
+    let checksums = checksums(it.checksums, operation).map_err(|error| error.with_key(&key))?;
     let modified = match it.modified {
         Some(instant) => Some(time(instant).ok_or_else(|| broken(Code::PROTOCOL, "the time is out of range".into()))?),
         None => None,
@@ -74,6 +66,22 @@ pub(crate) fn object(it: wit::Object, operation: &'static str) -> Result<Object,
     let attributes: BTreeMap<String, String> = it.attributes.into_iter().map(|a| (a.name, a.value)).collect();
     let kind = Kind::parse(&clip(it.kind, 64));
     Ok(Object { kind, size: it.size, modified, version: it.version.map(Into::into), checksums, attributes, key })
+}
+
+/// # Errors
+/// One of them has the wrong length.
+pub(crate) fn checksums(them: Vec<wit::Checksum>, operation: &'static str) -> Result<Checksums, Error> {
+    let mut checksums = Checksums::new();
+    for checksum in them {
+        // An algorithm that the engine doesn't compute proves nothing here.
+        let Some(algorithm) = Algorithm::parse(&checksum.algorithm) else { continue };
+        if checksum.value.len() != algorithm.digest_bytes() {
+            let message = format!("a {} of {} bytes", algorithm.as_str(), checksum.value.len());
+            return Err(Error::new(Code::PROTOCOL, operation, message));
+        }
+        checksums.insert(algorithm, checksum.value);
+    }
+    Ok(checksums)
 }
 
 pub(crate) fn error(it: wit::Error, operation: &'static str) -> Error {

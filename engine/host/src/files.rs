@@ -334,6 +334,11 @@ impl Feed {
         self.end.take()
     }
 
+    /// Whether it ends with a word on whether it was whole.
+    pub(crate) fn has_end(&self) -> bool {
+        self.end.is_some()
+    }
+
     pub(crate) fn progress(&self) -> &Progress {
         &self.progress
     }

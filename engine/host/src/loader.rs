@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use culvert_flow::object::Capabilities;
+use culvert_flow::{object::Capabilities, sink::PUT_BATCH, source::READ_BATCH};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::LocalSet;
@@ -13,7 +13,7 @@ use crate::{
     access::Access,
     bindings::{
         culvert::connector::{credentials, posix},
-        exports::culvert::connector::{connector, sink, source},
+        exports::culvert::connector::{connector, sink, sink_batch, source, source_batch},
     },
     credentials::Identity,
     files,
@@ -75,6 +75,8 @@ struct Indices {
     connector: connector::GuestIndices,
     source: Option<source::GuestIndices>,
     sink: Option<sink::GuestIndices>,
+    source_batch: Option<source_batch::GuestIndices>,
+    sink_batch: Option<sink_batch::GuestIndices>,
 }
 
 /// The exports of one running instance.
@@ -82,6 +84,8 @@ pub(crate) struct Exports {
     pub(crate) connector: connector::Guest,
     pub(crate) source: Option<source::Guest>,
     pub(crate) sink: Option<sink::Guest>,
+    pub(crate) source_batch: Option<source_batch::Guest>,
+    pub(crate) sink_batch: Option<sink_batch::Guest>,
 }
 
 // === impl Connector ===
@@ -121,6 +125,8 @@ impl Connector {
             connector: connector::GuestIndices::new(&pre).map_err(wasm)?,
             source: source::GuestIndices::new(&pre).ok(),
             sink: sink::GuestIndices::new(&pre).ok(),
+            source_batch: source_batch::GuestIndices::new(&pre).ok(),
+            sink_batch: sink_batch::GuestIndices::new(&pre).ok(),
         };
         let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let engine = engine.clone();
@@ -167,6 +173,8 @@ impl Loaded {
                 connector: indices.connector.load(&mut *store, &instance)?,
                 source: indices.source.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
                 sink: indices.sink.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                source_batch: indices.source_batch.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                sink_batch: indices.sink_batch.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
             })
         };
         let exports = load(&self.indices, &mut store).map_err(trapped)?;
@@ -186,7 +194,7 @@ impl Loaded {
                 .map_err(|e| e.to_string())?;
             let instance = self.pre.instantiate_async(&mut store).await.map_err(|e| e.root_cause().to_string())?;
             let connector = self.indices.connector.load(&mut store, &instance).map_err(|e| e.to_string())?;
-            let exports = Exports { connector, source: None, sink: None };
+            let exports = Exports { connector, source: None, sink: None, source_batch: None, sink_batch: None };
             let instance = Instance::start(store, exports, limits.clone());
             instance
                 .call("describe", async |accessor, exports| exports.connector.call_describe(accessor).await)
@@ -217,6 +225,15 @@ impl Loaded {
         let source_schema = schema(&asked.source_schema, "source", self.indices.source.is_some())?;
         let sink_schema = schema(&asked.sink_schema, "sink", self.indices.sink.is_some())?;
         let capabilities = Capabilities::new(asked.capabilities);
+        let batches = [
+            (READ_BATCH, "source-batch", self.indices.source_batch.is_some()),
+            (PUT_BATCH, "sink-batch", self.indices.sink_batch.is_some()),
+        ];
+        if let Some((word, interface, _)) =
+            batches.iter().find(|(word, _, exported)| capabilities.has(word) != *exported)
+        {
+            return Err(format!("it has the capability {word} and doesn't export {interface}, or the other way round"));
+        }
         Ok(Description { name: asked.name, version: asked.version, source_schema, sink_schema, capabilities })
     }
 }

@@ -1,7 +1,10 @@
 //! A path below a granted directory: the kernel resolves it and never leaves the directory. Follows
 //! no link at the end.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
 
 use rustix::{
     fs::{Mode, OFlags, ResolveFlags},
@@ -16,7 +19,13 @@ pub(crate) struct Place<'a> {
 
 enum Parent<'a> {
     Granted(BorrowedFd<'a>),
-    Below(OwnedFd),
+    Below(Arc<OwnedFd>),
+}
+
+/// Finds places, many of which lie in the same folder: the last one stays open for the next.
+#[derive(Default)]
+pub(crate) struct Folders {
+    last: Option<(String, Arc<OwnedFd>)>,
 }
 
 // === impl Place ===
@@ -28,6 +37,25 @@ impl<'a> Place<'a> {
     /// `INVAL` for a path with no name at its end, `XDEV` where it would leave the directory, and
     /// what the kernel says.
     pub(crate) fn find(directory: BorrowedFd<'a>, path: &'a str) -> Result<Self> {
+        Folders::default().find(directory, path)
+    }
+
+    pub(crate) fn parent(&self) -> BorrowedFd<'_> {
+        match &self.parent {
+            Parent::Granted(directory) => *directory,
+            Parent::Below(directory) => directory.as_fd(),
+        }
+    }
+}
+
+// === impl Folders ===
+
+impl Folders {
+    /// As [`Place::find`], always below the same directory.
+    ///
+    /// # Errors
+    /// As those of [`Place::find`].
+    pub(crate) fn find<'a>(&mut self, directory: BorrowedFd<'a>, path: &'a str) -> Result<Place<'a>> {
         let (folder, name) = match path.rsplit_once('/') {
             Some((folder, name)) => (Some(folder), name),
             None => (None, path),
@@ -37,16 +65,20 @@ impl<'a> Place<'a> {
         }
         let parent = match folder {
             None => Parent::Granted(directory),
-            Some(folder) => Parent::Below(open_below(directory, folder, OFlags::PATH | OFlags::DIRECTORY)?),
+            Some(folder) => Parent::Below(self.open(directory, folder)?),
         };
-        Ok(Self { parent, name })
+        Ok(Place { parent, name })
     }
 
-    pub(crate) fn parent(&self) -> BorrowedFd<'_> {
-        match &self.parent {
-            Parent::Granted(directory) => *directory,
-            Parent::Below(directory) => directory.as_fd(),
+    fn open(&mut self, directory: BorrowedFd<'_>, folder: &str) -> Result<Arc<OwnedFd>> {
+        if let Some((last, opened)) = &self.last
+            && last == folder
+        {
+            return Ok(Arc::clone(opened));
         }
+        let opened = Arc::new(open_below(directory, folder, OFlags::PATH | OFlags::DIRECTORY)?);
+        self.last = Some((folder.to_owned(), Arc::clone(&opened)));
+        Ok(opened)
     }
 }
 

@@ -5,6 +5,8 @@ mod listing;
 mod reading;
 mod writing;
 
+pub(crate) use self::reading::FilesReading;
+
 use std::{
     fs::File,
     io,
@@ -27,7 +29,7 @@ use wasmtime_wasi::{
 
 use crate::{
     bindings::culvert::connector::{
-        posix::{self, Changes, Entry, Host, HostWithStore, Kind, Status},
+        posix::{self, Changes, Entry, Host, HostWithStore, Kind, KnownFile, Status},
         types,
     },
     files::{error_code, read_chunk},
@@ -173,6 +175,25 @@ impl HostWithStore<State> for Posix {
     ) -> wasmtime::Result<Result<posix::Written, posix::Failure>> {
         writing::write_file(accessor, directory, writing, data, whole).await
     }
+
+    fn read_files(
+        store: Access<'_, State, Self>,
+        directory: Resource<Descriptor>,
+        files: Vec<KnownFile>,
+        follow: bool,
+    ) -> wasmtime::Result<reading::Bytewise> {
+        reading::read_files(store, &directory, files, follow)
+    }
+
+    async fn write_files(
+        accessor: &Accessor<State, Self>,
+        directory: Resource<Descriptor>,
+        files: Vec<posix::Writing>,
+        data: StreamReader<u8>,
+        whole: Vec<Vec<types::Checksum>>,
+    ) -> Answer<Vec<Result<posix::Written, posix::Failure>>> {
+        writing::write_files(accessor, directory, files, data, whole).await
+    }
 }
 
 // === impl Opened ===
@@ -302,8 +323,10 @@ async fn checksum(file: &File, algorithm: Algorithm, offset: u64, length: u64) -
         }
         hasher.update(&bytes);
         position += bytes.len() as u64;
-        // A gigabyte takes a while: let the thread's other tasks run.
-        tokio::task::yield_now().await;
+        if position < end {
+            // A gigabyte takes a while: let the thread's other tasks run.
+            tokio::task::yield_now().await;
+        }
     }
     hasher.finish().remove(&algorithm).ok_or(ErrorCode::Unsupported)
 }

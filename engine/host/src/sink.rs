@@ -7,12 +7,15 @@ use culvert_flow::{
     body::{BodyReader, Chunks},
     error::{Code, Error},
     object::{Key, Object},
-    sink::{Part, Receipt, Replace, Sink},
+    sink::{Packed, Part, Receipt, Replace, Sink, Stored},
 };
 use wasmtime::component::{Accessor, FutureReader, StreamReader};
 
 use crate::{
-    bindings::{culvert::connector::types as wit, exports::culvert::connector::sink as wit_sink},
+    bindings::{
+        culvert::connector::types as wit,
+        exports::culvert::connector::{sink as wit_sink, sink_batch as wit_batch},
+    },
     convert,
     files::{Feed, await_end, shared},
     instance::Instance,
@@ -98,6 +101,36 @@ impl Sink for HostSink {
             sink.call_put(accessor, sent, data, whole, to_wit_replace(replace)).await
         });
         Self::answered(object, stored.await?, "put")
+    }
+
+    async fn put_batch(
+        &mut self,
+        objects: &[Packed<'_>],
+        chunks: Chunks,
+        replace: Replace,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        let pack = |packed: &Packed<'_>| wit::Object {
+            checksums: convert::to_wit_checksums(packed.checksums),
+            ..convert::to_wit_object(packed.object)
+        };
+        let sent: Vec<_> = objects.iter().map(pack).collect();
+        let progress = Arc::new(Progress::default());
+        let shared = Arc::clone(&progress);
+        let called = self.instance.call_fed("put-batch", &progress, async move |accessor, exports: &Exports| {
+            let Some(sink) = &exports.sink_batch else {
+                return Err(wasmtime::Error::msg("the connector takes no batches"));
+            };
+            let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, None, shared)))?;
+            sink.call_put_batch(accessor, sent, data, replace == Replace::Always).await
+        });
+        let results = called.await?.map_err(|error| convert::error(error, "put-batch"))?;
+        let judge = |result: Result<wit_batch::Stored, wit::Error>| match result {
+            Ok(wit_batch::Stored { size, checksums }) => {
+                convert::checksums(checksums, "put-batch").map(|checksums| Stored { size, checksums })
+            }
+            Err(error) => Err(convert::error(error, "put-batch")),
+        };
+        Ok(results.into_iter().map(judge).collect())
     }
 
     async fn begin(&mut self, object: &Object) -> Result<String, Error> {

@@ -5,7 +5,7 @@ use culvert_flow::{
     body::{Chunk, Extent},
     error::{Code, Error},
     object::{Entry, Key, Object, Range},
-    source::{Data, Form, Listing, Reading, Source},
+    source::{Data, Form, Listing, Reading, Source, Wanted as Item},
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -15,12 +15,13 @@ use tokio::{
 use wasmtime::component::{Accessor, FutureReader, StreamReader};
 
 use crate::{
-    bindings::culvert::connector::types as wit,
+    bindings::{culvert::connector::types as wit, exports::culvert::connector::source_batch as wit_batch},
     channel::{Deliver, Wanted, bytewise, items},
     convert,
     files::{FileReading, error_code},
     http::Incoming,
     instance::Instance,
+    posix::FilesReading,
     sockets::SocketReading,
     state::State,
 };
@@ -52,6 +53,7 @@ pub struct HostData {
 /// Who makes the bytes.
 enum Origin {
     File(FileReading),
+    Files(FilesReading),
     Socket(SocketReading),
     Http(Incoming),
     Guest(Wanted),
@@ -125,6 +127,30 @@ impl Source for HostSource {
         let (origin, outcome) = (Some(origin), Some(outcome));
         Ok(Reading { object, data: HostData { instance, key: key.clone(), origin, left: range.length, outcome } })
     }
+
+    async fn read_batch(&mut self, objects: &[Item<'_>]) -> Result<HostData, Error> {
+        let Some(first) = objects.first() else {
+            return Err(Error::new(Code::INTERNAL, "read-batch", "a batch of nothing"));
+        };
+        let key = first.key.clone();
+        let item = |Item { key, size, version }: &Item<'_>| wit_batch::Wanted {
+            key: key.as_str().to_owned(),
+            size: *size,
+            version: (*version).to_owned(),
+        };
+        let wanted = objects.iter().map(item).collect();
+        let called = self.instance.call("read-batch", async move |accessor, exports| {
+            let source = exports.source_batch.as_ref().ok_or_else(|| Self::missing("read-batch"))?;
+            match source.call_read_batch(accessor, wanted).await? {
+                Ok((data, outcome)) => Ok(Ok(take_over(accessor, data, outcome)?)),
+                Err(error) => Ok(Err(error)),
+            }
+        });
+        let (origin, outcome) = called.await?.map_err(|error| convert::error(error, "read-batch"))?;
+        let left = Some(objects.iter().map(|object| object.size).sum());
+        let instance = self.instance.clone();
+        Ok(HostData { instance, key, origin: Some(origin), left, outcome: Some(outcome) })
+    }
 }
 
 fn text(key: Option<&Key>) -> Option<String> {
@@ -154,11 +180,14 @@ fn take_over(
                 Ok(socket) => Origin::Socket(socket),
                 Err(data) => match data.try_into::<Incoming>(&mut access) {
                     Ok(answer) => Origin::Http(answer),
-                    Err(data) => {
-                        let (consumer, wanted) = bytewise();
-                        data.pipe(&mut access, consumer)?;
-                        Origin::Guest(wanted)
-                    }
+                    Err(data) => match data.try_into::<FilesReading>(&mut access) {
+                        Ok(files) => Origin::Files(files),
+                        Err(data) => {
+                            let (consumer, wanted) = bytewise();
+                            data.pipe(&mut access, consumer)?;
+                            Origin::Guest(wanted)
+                        }
+                    },
                 },
             },
         };
@@ -226,6 +255,11 @@ impl Data for HostData {
             None => None,
             Some(Origin::File(file)) => Self::from_file(file, max, form, self.left.is_some())
                 .map_err(|error| io_error(&error).with_key(&self.key))?,
+            // A failure is told by its future.
+            Some(Origin::Files(files)) => {
+                let bytes = files.next(max);
+                (!bytes.is_empty()).then_some(Chunk::Bytes(bytes))
+            }
             // A failure is the guest's to tell, which knows the server's own word on it.
             Some(Origin::Socket(socket)) => {
                 let bytes = socket.next(max).await.unwrap_or_default();
@@ -302,6 +336,7 @@ impl HostData {
         // An HTTP answer that wasn't read to its end takes its connection with it.
         match self.origin.take() {
             Some(Origin::File(mut file)) => file.close(Ok(())),
+            Some(Origin::Files(files)) => files.finish(),
             Some(Origin::Socket(mut socket)) => socket.close(Ok(())),
             _ => {}
         }

@@ -3,8 +3,9 @@
 
 use culvert_sdk::{
     error::{self, quote},
-    posix::{Changes, Kind, Status},
+    posix::{Changes, Kind, KnownFile, Status},
     types::{Attribute, Error, Object},
+    wasi::clocks::system_clock::Instant,
 };
 
 /// Most that `posix.mode` can say: permission bits, set-uid, set-gid and sticky.
@@ -40,6 +41,24 @@ pub(crate) fn version(status: &Status) -> String {
     let [modified, changed] = [status.modified, status.changed]
         .map(|time| i128::from(time.seconds) * NANOSECONDS_PER_SECOND + i128::from(time.nanoseconds));
     format!("{:x}-{:x}-{modified:x}-{changed:x}", status.inode, status.size)
+}
+
+/// The file that had this version when it was listed; none if it's no version of this connector's.
+pub(crate) fn known(path: String, version: &str) -> Option<KnownFile> {
+    let mut fields = version.split('-').map(|field| u128::from_str_radix(field, 16));
+    let mut next = || fields.next()?.ok();
+    let (inode, size) = (next()?.try_into().ok()?, next()?.try_into().ok()?);
+    let (modified, changed) = (instant(next()?)?, instant(next()?)?);
+    fields.next().is_none().then_some(KnownFile { path, size, modified, changed, inode })
+}
+
+/// The time that [`version`] wrote, in nanoseconds as a two's complement.
+fn instant(nanoseconds: u128) -> Option<Instant> {
+    let nanoseconds = nanoseconds.cast_signed();
+    Some(Instant {
+        seconds: nanoseconds.div_euclid(NANOSECONDS_PER_SECOND).try_into().ok()?,
+        nanoseconds: nanoseconds.rem_euclid(NANOSECONDS_PER_SECOND).try_into().ok()?,
+    })
 }
 
 /// What is to be set on the stored object. The owner only where `owner` asks for it.
@@ -96,8 +115,6 @@ fn misread(object: &Object, name: &str, value: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use culvert_sdk::wasi::clocks::system_clock::Instant;
-
     use super::*;
 
     fn status(kind: Kind) -> Status {
@@ -155,6 +172,17 @@ mod tests {
             Status { changed: later, ..status },
         ] {
             assert_ne!(version(&status), version(&other));
+        }
+    }
+
+    #[test]
+    fn a_version_tells_which_file_it_was() {
+        let status = status(Kind::File);
+        let known = known("a".to_owned(), &version(&status)).expect("a version");
+        assert_eq!((known.inode, known.size), (status.inode, status.size));
+        assert_eq!((known.modified, known.changed), (status.modified, status.changed));
+        for other in ["", "1", "1-2-3", "1-2-3-4-5", "1-2-3-x", "1-2-3-+4-", "1--3-4"] {
+            assert_eq!(super::known("a".to_owned(), other), None, "{other:?}");
         }
     }
 

@@ -26,6 +26,7 @@ use crate::{sink::Sink, source::Source};
 struct Local;
 
 culvert_sdk::export_storage!(Local);
+culvert_sdk::export_batches!(Local);
 
 thread_local! {
     static SOURCE: Configured<Source> = const { Configured::new() };
@@ -42,6 +43,8 @@ impl connector::Guest for Local {
             "symlinks",
             "conditional-put",
             "modified",
+            "read-batch",
+            "put-batch",
             "checksum:crc64-nvme",
         ];
         Description {

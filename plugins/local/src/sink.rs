@@ -2,6 +2,7 @@
 //! writes: they go from the host to the host.
 
 // In the order in which an object passes them.
+mod batch;
 mod folders;
 mod publish;
 mod put;

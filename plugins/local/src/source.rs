@@ -1,6 +1,8 @@
 //! The folder as a source: one level at a time, and files whose bytes go from the host to the host.
 //! Follows a link only where the pipeline says so, and then only to a file below the root.
 
+mod batch;
+
 use culvert_sdk::{
     FutureReader, StreamReader, StreamResult,
     error::{self, filesystem, quote},

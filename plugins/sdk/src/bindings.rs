@@ -76,3 +76,41 @@ pub mod sink {
         },
     });
 }
+
+/// Small objects of a store that is read, many in one call.
+pub mod source_batch {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-source-batch;
+            world every-source-batch { export culvert:connector/source-batch@0.1.0; }
+        ",
+        world: "culvert:sdk-source-batch/every-source-batch",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::source_batch",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}
+
+/// Small objects of a store that is written, many in one call.
+pub mod sink_batch {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-sink-batch;
+            world every-sink-batch { export culvert:connector/sink-batch@0.1.0; }
+        ",
+        world: "culvert:sdk-sink-batch/every-sink-batch",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::sink_batch",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}

@@ -24,7 +24,9 @@ pub use bindings::{
         wasi,
     },
     sink::exports::culvert::connector::sink,
+    sink_batch::exports::culvert::connector::sink_batch,
     source::exports::culvert::connector::source,
+    source_batch::exports::culvert::connector::source_batch,
 };
 pub use wit_bindgen::{FutureReader, StreamReader, StreamResult, StreamWriter, spawn_local};
 
@@ -54,6 +56,17 @@ macro_rules! export_storage {
         $crate::bindings::connector::export!($connector with_types_in $crate::bindings::connector);
         $crate::bindings::source::export!($connector with_types_in $crate::bindings::source);
         $crate::bindings::sink::export!($connector with_types_in $crate::bindings::sink);
+    };
+}
+
+/// Exports small objects by the batch, beside [`export_storage!`], for one type that implements
+/// [`source_batch::Guest`] and [`sink_batch::Guest`] too: `culvert_sdk::export_batches!(Type);`. Such a
+/// connector has the capabilities `read-batch` and `put-batch`.
+#[macro_export]
+macro_rules! export_batches {
+    ($connector:ident) => {
+        $crate::bindings::source_batch::export!($connector with_types_in $crate::bindings::source_batch);
+        $crate::bindings::sink_batch::export!($connector with_types_in $crate::bindings::sink_batch);
     };
 }
 

@@ -93,6 +93,13 @@ impl Lookup {
         found().map_err(|error: rusqlite::Error| schema::failure(&self.path, &error))
     }
 
+    /// Whether there is anything to be found.
+    pub(crate) fn is_empty(&self) -> Result<bool, Error> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM objects)";
+        let read = self.connection.query_row(sql, [], |row| row.get(0));
+        read.map_err(|error| schema::failure(&self.path, &error))
+    }
+
     /// Whether a run has seen anything below this folder.
     pub(crate) fn has_seen_below(&self, folder: &Key, run: i64) -> Result<bool, Error> {
         let sql = "SELECT EXISTS (SELECT 1 FROM objects WHERE key > ?1 AND key < ?2 AND run = ?3 AND outcome <> ?4)";

@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep};
 
 use super::{Faults, error};
 use crate::{
-    body::{BodyReader, Chunk, Chunks},
+    body::{BodyReader, Chunk, Chunks, MAX_CHUNK_BYTES},
     error::{Code, Error},
     hash::Hasher,
     object::{Capabilities, Key, Kind, Object},
-    sink::{OpenSink, Part, Receipt, Replace, Sink},
+    sink::{OpenSink, Packed, Part, Receipt, Replace, Sink, Stored},
     sync::lock,
 };
 
@@ -60,6 +60,8 @@ pub(crate) enum SinkFault {
     Hasty,
     /// Never ends.
     Hang,
+    /// Answers about one object less than it was asked about.
+    Miscount,
 }
 
 pub(crate) struct Instance(Arc<MemorySink>);
@@ -208,6 +210,45 @@ impl Sink for Instance {
         }
         sink.left_behind.fetch_sub(1, Ordering::Relaxed);
         result
+    }
+
+    /// Faults of the whole batch are those of the key "", which shows them before anything is stored;
+    /// a trap of one object comes after those before it are.
+    async fn put_batch(
+        &mut self,
+        objects: &[Packed<'_>],
+        mut chunks: Chunks,
+        replace: Replace,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        let sink = &self.0;
+        let fault = sink.next_fault("put-batch", "").await?;
+        let mut rest = match fault {
+            Some(SinkFault::Hasty) => vec![0; MAX_CHUNK_BYTES],
+            _ => sink.collect(&mut chunks, None).await?,
+        };
+        sleep(sink.put_time).await;
+        let mut results = Vec::new();
+        for Packed { object, size, .. } in objects {
+            let behind = rest.split_off(usize::try_from(*size).expect("fits").min(rest.len()));
+            let mut bytes = std::mem::replace(&mut rest, behind);
+            let fault = match sink.next_fault("put-batch", object.key.as_str()).await {
+                Err(error) if error.instance_lost => return Err(error),
+                Err(error) => {
+                    results.push(Err(error));
+                    continue;
+                }
+                Ok(fault) => fault,
+            };
+            if matches!(fault, Some(SinkFault::Corrupt)) {
+                bytes[0] ^= 1;
+            }
+            let stored = sink.store("put-batch", object, bytes, replace);
+            results.push(stored.map(|it| Stored { size: it.size.expect("a file"), checksums: it.checksums }));
+        }
+        if matches!(fault, Some(SinkFault::Miscount)) {
+            results.pop();
+        }
+        Ok(results)
     }
 
     async fn begin(&mut self, object: &Object) -> Result<String, Error> {

@@ -18,7 +18,7 @@ use crate::{
     body::Chunk,
     error::{Code, Error},
     object::{Capabilities, Entry, Key, Kind, Object, Range},
-    source::{Data, Form, Listing, OpenSource, Reading, Source},
+    source::{Data, Form, Listing, OpenSource, Reading, Source, Wanted},
     sync::lock,
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct MemorySource {
     pub(crate) lists: Mutex<Vec<(String, Option<String>)>>,
     /// What was opened, and from where on.
     pub(crate) reads: Mutex<Vec<(String, u64)>>,
+    /// Objects and bytes of each batch.
+    pub(crate) batches: Mutex<Vec<(usize, u64)>>,
     /// How long each chunk takes.
     pub(crate) chunk_time: Duration,
     /// Instances can't be opened.
@@ -81,6 +83,7 @@ impl MemorySource {
             opened: AtomicUsize::new(0),
             lists: Mutex::default(),
             reads: Mutex::default(),
+            batches: Mutex::default(),
             chunk_time: Duration::ZERO,
             refuses: None,
         }
@@ -230,7 +233,35 @@ impl Source for Instance {
         let (object, bytes) = found.ok_or_else(|| error(Code::NOT_FOUND))?;
         let begin = usize::try_from(range.offset).expect("fits");
         let length = range.length.map_or(bytes.len() - begin, |length| usize::try_from(length).expect("fits"));
-        let mut rest = bytes.slice(begin..begin + length);
+        let data = MemoryData::new(bytes.slice(begin..begin + length), fault, self.0.chunk_time);
+        Ok(Reading { object, data })
+    }
+
+    /// The fault of one object is that of the whole batch.
+    async fn read_batch(&mut self, objects: &[Wanted<'_>]) -> Result<MemoryData, Error> {
+        lock(&self.0.batches).push((objects.len(), objects.iter().map(|wanted| wanted.size).sum()));
+        let (mut all, mut found) = (Vec::new(), None);
+        for Wanted { key, size, version } in objects {
+            let fault = self.0.fail("read-batch", key.as_str())?;
+            found = found.or(fault);
+            let (object, bytes) = lock(&self.0.items).get(key).cloned().ok_or_else(|| error(Code::NOT_FOUND))?;
+            if object.version.as_deref() != Some(*version) || object.size != Some(*size) {
+                return Err(error(Code::CHANGED));
+            }
+            all.extend_from_slice(&bytes);
+        }
+        Ok(MemoryData::new(all.into(), found, self.0.chunk_time))
+    }
+}
+
+impl Listing for MemoryListing {
+    async fn next(&mut self) -> Result<Option<Entry>, Error> {
+        self.0.pop_front().transpose()
+    }
+}
+
+impl MemoryData {
+    fn new(mut rest: Bytes, fault: Option<SourceFault>, chunk_time: Duration) -> Self {
         match &fault {
             Some(SourceFault::Truncate(at)) => rest.truncate(*at),
             Some(SourceFault::Longer) => rest = [&rest[..], b"!"].concat().into(),
@@ -241,14 +272,7 @@ impl Source for Instance {
             }
             _ => {}
         }
-        let data = MemoryData { rest, fault, chunks: 0, chunk_time: self.0.chunk_time };
-        Ok(Reading { object, data })
-    }
-}
-
-impl Listing for MemoryListing {
-    async fn next(&mut self) -> Result<Option<Entry>, Error> {
-        self.0.pop_front().transpose()
+        Self { rest, fault, chunks: 0, chunk_time }
     }
 }
 

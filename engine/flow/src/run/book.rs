@@ -38,6 +38,8 @@ pub(super) struct Book {
     journal: Arc<Journal>,
     started: Started,
     overwrite: Overwrite,
+    /// Something that is listed may be done already.
+    knows: bool,
     /// What earlier runs left open and nobody has taken over.
     uploads: Mutex<HashMap<Key, OpenUpload>>,
     next_upload: AtomicI64,
@@ -68,10 +70,13 @@ impl Book {
     ) -> Result<Self, Error> {
         let started = journal.begin(round, meter)?;
         let (uploads, next) = journal.look(Lookup::open_uploads)?;
+        // Where everything is overwritten, what earlier runs did isn't done.
+        let knows = started.resumed || overwrite != Overwrite::Always && !journal.look(Lookup::is_empty)?;
         Ok(Self {
             journal: Arc::clone(journal),
             started,
             overwrite,
+            knows,
             uploads: Mutex::new(uploads),
             next_upload: AtomicI64::new(next),
             position: Mutex::default(),
@@ -147,6 +152,9 @@ impl Book {
     ) -> Result<Vec<(Listed, SkipReason)>, Error> {
         // In the order of their keys they lie side by side in the file.
         batch.sort_unstable_by(|one, other| one.object.key.cmp(&other.object.key));
+        if !self.knows {
+            return Ok(Vec::new());
+        }
         let known = lookup.find(batch.iter().map(|listed| &listed.object.key))?;
         let mut done = Vec::new();
         let mut unchanged = BTreeMap::<&'static str, (SkipReason, Vec<Key>)>::new();

@@ -10,8 +10,9 @@ use crate::{
     meter::Meter,
     object::{Capabilities, Key, Kind, Object},
     retry::{Jitter, Policy},
-    rules::{Overwrite, Selection, Transfer},
-    sink::{OpenSink, Replace},
+    rules::{Overwrite, Selection, Transfer, Verify},
+    sink::{OpenSink, PUT_BATCH, Replace},
+    source::READ_BATCH,
     sync::{Cancel, lock},
     transfer::{Failure, Moved, Terms},
 };
@@ -33,6 +34,8 @@ pub(super) struct Context {
     pub(super) source: Capabilities,
     pub(super) queue: Arc<Queue>,
     pub(super) crew: Crew,
+    /// Small objects may be moved together.
+    pub(super) batches: bool,
     /// None without a journal, and of a plan.
     pub(super) book: Option<Book>,
     pub(super) meter: Arc<Meter>,
@@ -74,6 +77,8 @@ impl Context {
             takes_extents: sinks.takes_extents(),
         };
         let crew = Crew::new(transfer.workers.get());
+        // What is read back afterwards is read back one by one.
+        let batches = source.has(READ_BATCH) && terms.sink.has(PUT_BATCH) && terms.verify != Verify::Reread;
         Self {
             policy: Policy { attempts: transfer.attempts, max_pause: transfer.max_backoff },
             selection,
@@ -84,6 +89,7 @@ impl Context {
             source: source.clone(),
             queue: Arc::default(),
             crew,
+            batches: batches && tallies.is_none(),
             book: None,
             meter,
             events,

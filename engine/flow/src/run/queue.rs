@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    num::NonZeroUsize,
     sync::{Arc, Mutex},
 };
 
@@ -13,10 +14,10 @@ use tokio::sync::Notify;
 
 use crate::{
     listing::{Due, Folder},
-    object::Object,
+    object::{Kind, Object},
     sink::Part,
     sync::{Cancel, lock},
-    transfer::Upload,
+    transfer::{MAX_BATCH_OBJECTS, MAX_BATCHED_BYTES, Upload},
 };
 
 /// Most objects and directories that wait for a worker: enough that a listing's pauses don't show,
@@ -71,6 +72,19 @@ pub(crate) enum Work {
     Directory(Due),
     Part(Arc<Upload>, Part),
     Object(Listed),
+    /// Small ones, at least two, to be moved together.
+    Batch(Vec<Listed>),
+}
+
+/// Which objects may be handed out together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batching {
+    /// Most bytes of all of them.
+    pub(crate) bytes: u64,
+    /// Only those that the sink was found not to have: about others it must be asked first.
+    pub(crate) absent_only: bool,
+    /// Who shares what waits: nobody takes a batch that leaves others without work.
+    pub(crate) workers: NonZeroUsize,
 }
 
 /// A worker's place at the queue. A worker that dies leaves it, so that the others don't wait for
@@ -133,7 +147,7 @@ impl Queue {
         None
     }
 
-    /// Takes an object back that is to be tried again from its start. At most one for each worker.
+    /// Takes an object back that is to be tried again from its start. At most a batch of each worker.
     pub(crate) fn push_again(&self, listed: Listed) {
         let mut state = lock(&self.state);
         if state.stopped {
@@ -208,7 +222,7 @@ impl State {
         self.objects.len() + self.due.len()
     }
 
-    fn pop(&mut self) -> Option<Work> {
+    fn pop(&mut self, batching: Option<Batching>) -> Option<Work> {
         if let Some(due) = self.due.pop_front() {
             return Some(Work::Directory(due));
         }
@@ -222,11 +236,42 @@ impl State {
             }
             self.uploads.pop_front();
         }
+        if let Some(batch) = batching.and_then(|batching| self.pop_batch(batching)) {
+            return Some(Work::Batch(batch));
+        }
         self.objects.pop_front().map(Work::Object)
+    }
+
+    /// The small objects at the front of the queue, if there are several.
+    fn pop_batch(&mut self, batching: Batching) -> Option<Vec<Listed>> {
+        let share = self.objects.len().div_ceil(batching.workers.get()).min(MAX_BATCH_OBJECTS);
+        let mut left = batching.bytes;
+        let fits = |listed: &&Listed| match listed.small_bytes(batching).and_then(|bytes| left.checked_sub(bytes)) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        };
+        let count = self.objects.iter().take(share).take_while(fits).count();
+        (count > 1).then(|| self.objects.drain(..count).collect())
     }
 
     fn is_done(&self) -> bool {
         self.listed && self.busy == 0 && self.waiting() == 0 && self.uploads.is_empty()
+    }
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// Its size in bytes, if it may be moved together with others: a small file of a known version
+    /// that nothing speaks against so far.
+    fn small_bytes(&self, batching: Batching) -> Option<u64> {
+        let Self { object, attempts, absent, mismatched, .. } = self;
+        let is_fresh = *attempts == 0 && !mismatched && (*absent || !batching.absent_only);
+        let is_file = object.kind == Kind::File && object.version.is_some();
+        object.size.filter(|size| is_fresh && is_file && *size <= MAX_BATCHED_BYTES)
     }
 }
 
@@ -239,7 +284,7 @@ impl Place {
 
     /// Gives back what was in hand and takes the next thing; none once everything is done or the run
     /// is stopped.
-    pub(crate) async fn next(&mut self) -> Option<Work> {
+    pub(crate) async fn next(&mut self, batching: Option<Batching>) -> Option<Work> {
         let queue = Arc::clone(&self.queue);
         loop {
             let mut woken = std::pin::pin!(queue.work.notified());
@@ -249,7 +294,7 @@ impl Place {
                 if state.stopped {
                     return None;
                 }
-                if let Some(work) = state.pop() {
+                if let Some(work) = state.pop(batching) {
                     state.busy += 1;
                     self.busy = true;
                     if state.lister_waits && state.waiting() <= LOW_WATER {
@@ -324,7 +369,7 @@ mod tests {
                     while !heard.is_cancelled() {
                         std::hint::spin_loop();
                     }
-                    place.next().await.is_none()
+                    place.next(None).await.is_none()
                 })
             });
             thread::sleep(Duration::from_micros(100 + round % 7));

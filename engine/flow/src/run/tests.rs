@@ -1,5 +1,6 @@
 //! Whole runs between a source and a sink in memory, all workers on one thread with a paused clock.
 
+mod batching;
 mod crowded;
 mod failing;
 mod folders;

@@ -1,6 +1,7 @@
 //! One worker: takes things from the queue and does them with its own source and sink instance,
 //! again where that may help. Never touches bytes.
 
+mod batch;
 mod proof;
 mod uploads;
 
@@ -99,11 +100,12 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             return;
         }
         let mut place = Place::new(Arc::clone(&self.context.queue));
-        while let Some(work) = place.next().await {
+        while let Some(work) = place.next(self.batching()).await {
             let crowded = match work {
                 Work::Directory(due) => self.directory(due).await,
                 Work::Part(upload, part) => self.part(&upload, part).await,
                 Work::Object(listed) => self.object(listed).await,
+                Work::Batch(batch) => self.batch(batch).await,
             };
             let crew = &self.context.crew;
             if crowded || (crew.is_asked() && crew.may_leave()) {
@@ -153,9 +155,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let mut retry = Retry::new(context.policy, listed.attempts);
-        let again = listed.attempts > 0;
-        let Listed { object, folder, absent, mismatched, .. } = listed;
-        let mut task = Task { object, folder, stale: again, absent, decided: again, mismatched };
+        let mut task = Task::of(listed);
         gauge.slot.begin(&task.object.key, content_bytes(&task.object));
         let crowded = loop {
             let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
@@ -381,6 +381,16 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     fn gauge<'a>(&self, context: &'a Context) -> Gauge<'a> {
         let slot: &Slot = context.meter.slot(self.number);
         Gauge { meter: &context.meter, slot }
+    }
+}
+
+// === impl Task ===
+
+impl Task {
+    fn of(listed: Listed) -> Self {
+        let Listed { object, folder, attempts, absent, mismatched } = listed;
+        let again = attempts > 0;
+        Self { object, folder, stale: again, absent, decided: again, mismatched }
     }
 }
 

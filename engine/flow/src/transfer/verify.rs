@@ -124,6 +124,17 @@ pub(super) fn stored(
     let Some(size) = stored.size else {
         return Err(Error::new(Code::PROTOCOL, "verify", "the sink doesn't say how many bytes it stored"));
     };
+    grade(bytes, ours, size, &stored.checksums, verify).map(Some)
+}
+
+/// Holds a file's size and checksums, as the sink tells them, against what was sent.
+pub(super) fn grade(
+    bytes: u64,
+    ours: &Checksums,
+    size: u64,
+    checksums: &Checksums,
+    verify: Verify,
+) -> Result<Grade, Error> {
     if size != bytes {
         let message = format!("the sink stored {size} of {bytes} bytes");
         return Err(Error::new(Code::CHECKSUM_MISMATCH, "verify", message));
@@ -131,7 +142,7 @@ pub(super) fn stored(
     let mut grade = Grade::Size;
     if verify != Verify::Size {
         for (algorithm, ours) in ours {
-            match stored.checksums.get(algorithm) {
+            match checksums.get(algorithm) {
                 None => {}
                 Some(theirs) if theirs == ours => grade = Grade::Checksum(*algorithm),
                 Some(_) => {
@@ -141,5 +152,5 @@ pub(super) fn stored(
             }
         }
     }
-    Ok(Some(grade))
+    Ok(grade)
 }

@@ -114,6 +114,11 @@ impl Bucket {
         self
     }
 
+    /// The most that [`Bucket::take`] grants.
+    pub(crate) fn largest_grant(&self) -> u64 {
+        self.largest_grant
+    }
+
     /// Takes `wanted` units or the largest grant, whichever is less; all or nothing.
     ///
     /// # Errors

@@ -1,6 +1,11 @@
 //! `posix.read-file`: a file's status, its bytes and the word on whether it stayed the same, in one
 //! call. Reads no byte itself.
 
+mod batch;
+
+pub(crate) use self::batch::FilesReading;
+pub(super) use self::batch::{Bytewise, read_files};
+
 use std::{fs::File, os::fd::AsFd, sync::Arc};
 
 use rustix::fs::{FileType, OFlags, Stat};

@@ -1,6 +1,10 @@
 //! `posix.write-file`: a whole file, from its temporary name to its own, in one call. What fails
 //! leaves nothing behind, and so does a call that's dropped half-way.
 
+mod batch;
+
+pub(super) use self::batch::write_files;
+
 use std::{
     fs::File,
     os::fd::{AsFd, BorrowedFd},
@@ -25,7 +29,7 @@ use crate::{
     channel::Deliver,
     convert,
     files::{Feed, FileWriting, carry, error_code},
-    path::Place,
+    path::{Folders, Place},
     state::State,
 };
 
@@ -64,7 +68,7 @@ pub(super) async fn write_file(
     let directory = accessor.with(|mut access| access.get().opened(&directory))?;
     let name = if directory.writable { name_of(&writing) } else { Err(ErrorCode::NotPermitted) };
     let created = name.and_then(|name| {
-        let made = Temporary::create(directory.file.as_fd(), &writing);
+        let made = Temporary::create(directory.file.as_fd(), &mut Folders::default(), &writing);
         Ok((name, made.map_err(|error| error_code(&error.into()))?))
     });
     let (name, temporary) = match created {
@@ -149,12 +153,12 @@ impl Body {
 
 impl<'a> Temporary<'a> {
     /// Makes the file, and the folders on the way if they turn out to be missing.
-    fn create(directory: BorrowedFd<'a>, writing: &'a Writing) -> rustix::io::Result<Self> {
+    fn create(directory: BorrowedFd<'a>, folders: &mut Folders, writing: &'a Writing) -> rustix::io::Result<Self> {
         let path = writing.temporary.as_str();
-        let place = match (Place::find(directory, path), path.rsplit_once('/')) {
+        let place = match (folders.find(directory, path), path.rsplit_once('/')) {
             (Err(Errno::NOENT), Some((folder, _))) => {
                 make_folders(directory, folder)?;
-                Place::find(directory, path)?
+                folders.find(directory, path)?
             }
             (place, _) => place?,
         };

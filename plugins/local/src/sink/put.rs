@@ -27,22 +27,27 @@ impl Sink {
         whole: Whole,
         replace: Replace,
     ) -> Result<Object, Error> {
-        let writing = Writing {
-            temporary: self.names.beside(&object.key),
-            path: object.key.clone(),
-            size: object.size,
-            changes: attributes::changes(&object, self.config.owner)?,
-            checksum: Some(CHECKSUM.to_owned()),
-            sync: self.config.fsync,
-            replace: replace == Replace::Always,
-        };
-        let overwrites = writing.replace;
+        let overwrites = replace == Replace::Always;
+        let writing = self.writing(&object, overwrites)?;
         match posix::write_file(&self.root, writing, data, whole).await {
             Ok(written) => {
                 Ok(Object { checksums: written.checksums, ..attributes::object(object.key, &written.status, None) })
             }
             Err(failure) => Err(failed(failure, &object, overwrites)),
         }
+    }
+
+    /// How a file is written.
+    pub(super) fn writing(&self, object: &Object, replace: bool) -> Result<Writing, Error> {
+        Ok(Writing {
+            temporary: self.names.beside(&object.key),
+            path: object.key.clone(),
+            size: object.size,
+            changes: attributes::changes(object, self.config.owner)?,
+            checksum: Some(CHECKSUM.to_owned()),
+            sync: self.config.fsync,
+            replace,
+        })
     }
 
     /// A directory that's there already is taken as it is, whatever `replace` says: it's what was
@@ -101,7 +106,7 @@ impl Sink {
 }
 
 /// A failure of the host's, in this connector's words.
-fn failed(failure: Failure, object: &Object, overwrites: bool) -> Error {
+pub(super) fn failed(failure: Failure, object: &Object, overwrites: bool) -> Error {
     let key = &object.key;
     match failure {
         Failure::Refused((Step::Create, ErrorCode::Exist)) => {

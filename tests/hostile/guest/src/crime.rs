@@ -10,7 +10,7 @@ use crate::CONFIG;
 /// Ways to go wrong that every call has; a crime's name is `<way>-<call>`.
 const WAYS: [&str; 8] = ["loop", "allocate", "trap", "panic", "overflow", "sleep", "spin", "hoard"];
 
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 16] = [
     "configure",
     "check",
     "list",
@@ -25,10 +25,12 @@ const CALLS: [&str; 14] = [
     "abort",
     "sweep",
     "delete",
+    "read-batch",
+    "put-batch",
 ];
 
 /// What single calls do in their own way.
-const SPECIAL: [&str; 49] = [
+const SPECIAL: [&str; 66] = [
     "none",
     // Of a listing.
     "keys",
@@ -82,6 +84,25 @@ const SPECIAL: [&str; 49] = [
     "wrong-receipt",
     "huge-receipt",
     "missize-commit",
+    // Of a batch that is read.
+    "honest-batch",
+    "shorter-batch",
+    "longer-batch",
+    "refused-batch",
+    "stuck-batch",
+    "silent-batch",
+    "false-batch",
+    // Of a batch that is put.
+    "hasty-batch",
+    "half-batch",
+    "fewer-batch",
+    "more-batch",
+    "no-batch",
+    "huge-batch",
+    "missize-batch",
+    "mischeck-batch",
+    "missum-batch",
+    "failed-batch",
 ];
 
 /// A crime to commit, or none.

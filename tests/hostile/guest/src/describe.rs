@@ -46,7 +46,9 @@ fn honest() -> Description {
         version: "0.1.0".to_owned(),
         source_schema: schema(),
         sink_schema: schema(),
-        capabilities: ["range-read", "parts", "symlinks", "checksum:crc64-nvme"].map(str::to_owned).to_vec(),
+        capabilities: ["range-read", "parts", "symlinks", "checksum:crc64-nvme", "read-batch", "put-batch"]
+            .map(str::to_owned)
+            .to_vec(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! five good objects and one for each crime in `objects`; as a sink it takes everything and keeps
 //! nothing. Reaches for nothing but what a crime is about.
 
+mod batch;
 mod crime;
 mod describe;
 mod flip;
@@ -22,6 +23,7 @@ use crate::crime::Crime;
 struct Hostile;
 
 culvert_sdk::export_storage!(Hostile);
+culvert_sdk::export_batches!(Hostile);
 
 /// Either table.
 #[derive(Debug, Deserialize)]

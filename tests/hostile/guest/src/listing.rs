@@ -18,7 +18,9 @@ pub(crate) async fn list(entries: &mut Entries, folder: &str, crime: &Crime) -> 
         return inside(entries, folder, crime).await;
     }
     for number in 0..5 {
-        push(entries, &format!("good-{number}")).await?;
+        // Only what has a version goes by the batch.
+        let version = crime.name().ends_with("-batch").then(|| "1".to_owned());
+        entries.push(Entry::Object(Object { version, ..object(&format!("good-{number}"), Some(SIZE)) })).await?;
     }
     for crime in &CONFIG.with(Configured::get)?.objects {
         let key = format!("bad-{crime}");

@@ -129,7 +129,7 @@ impl Guest for Hostile {
 }
 
 /// Takes that many bytes or all, and says how many there were.
-async fn take(mut data: StreamReader<u8>, most: u64) -> u64 {
+pub(crate) async fn take(mut data: StreamReader<u8>, most: u64) -> u64 {
     let mut total = 0;
     let mut buffer = Vec::with_capacity(1 << 16);
     loop {
