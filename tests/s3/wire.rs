@@ -5,7 +5,8 @@ use std::{fs, time::Duration};
 
 use crate::harness::{
     Scratch,
-    seaweed::{ACCESS_KEY, SECRET, Seaweed, end},
+    seaweed::Seaweed,
+    store::Store,
     tree::{Random, Snapshot},
     wire::{Fault, Wire},
 };
@@ -34,12 +35,16 @@ fn rates(events: &[(Duration, u64)], limit: f64, burst: f64) -> (f64, f64) {
 fn twenty_mebibytes_a_second_in_both_directions() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["archive"]);
+    keeps_to_its_bandwidth(&scratch, &server);
+}
+
+pub(crate) fn keeps_to_its_bandwidth(scratch: &Scratch, server: &dyn Store) {
     Random::seeded()
         .fill(&scratch.path("source"), (0..60).map(|number| if number % 10 == 0 { 20 << 20 } else { 40_000 }));
     let more = "[tunnel]\nmax_bandwidth = \"20 MiB/s\"\n[transfer]\nworkers = 4";
     for up in [true, false] {
         let wire = Wire::before(server.port());
-        let bucket = end(&wire.endpoint(), "archive", ACCESS_KEY, SECRET);
+        let bucket = server.end_at(&wire.endpoint(), "archive");
         let (source, sink) = (scratch.local("source"), scratch.local("sink"));
         let pipeline = match up {
             true => scratch.pipeline_between(&source, &bucket, more),
@@ -60,9 +65,13 @@ fn twenty_mebibytes_a_second_in_both_directions() {
 fn fifty_requests_a_second() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["archive"]);
+    keeps_to_its_requests(&scratch, &server);
+}
+
+pub(crate) fn keeps_to_its_requests(scratch: &Scratch, server: &dyn Store) {
     Random::seeded().fill(&scratch.path("source"), (0..200).map(|_| 4096));
     let wire = Wire::before(server.port());
-    let bucket = end(&wire.endpoint(), "archive", ACCESS_KEY, SECRET);
+    let bucket = server.end_at(&wire.endpoint(), "archive");
     let more = "[tunnel]\nmax_requests_per_second = 50\n[transfer]\nworkers = 8";
     scratch.run(&scratch.pipeline_between(&scratch.local("source"), &bucket, more)).expect_code(0);
     let requests: Vec<_> = wire.lines().into_iter().map(|(at, _)| (at, 1)).collect();
@@ -77,6 +86,10 @@ fn fifty_requests_a_second() {
 fn a_bad_network_costs_few_requests_and_no_byte() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["calm", "bad"]);
+    outlasts_a_bad_network(&scratch, &server);
+}
+
+pub(crate) fn outlasts_a_bad_network(scratch: &Scratch, server: &dyn Store) {
     Random::seeded().fill(&scratch.path("source"), (0..1000).map(|number| 1000 + number * 7));
     let more = "[transfer]\nworkers = 16\nattempts = 10\nmax_backoff = \"1s\"";
     let mut counts = Vec::new();
@@ -93,7 +106,7 @@ fn a_bad_network_costs_few_requests_and_no_byte() {
             }),
         ),
     ] {
-        let bucket_end = end(&wire.endpoint(), bucket, ACCESS_KEY, SECRET);
+        let bucket_end = server.end_at(&wire.endpoint(), bucket);
         scratch.forget();
         scratch.run(&scratch.pipeline_between(&scratch.local("source"), &bucket_end, more)).expect_code(0);
         scratch.forget();
