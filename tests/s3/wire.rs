@@ -35,10 +35,11 @@ fn rates(events: &[(Duration, u64)], limit: f64, burst: f64) -> (f64, f64) {
 fn twenty_mebibytes_a_second_in_both_directions() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["archive"]);
-    keeps_to_its_bandwidth(&scratch, &server);
+    keeps_to_its_bandwidth(&scratch, &server, 0.96);
 }
 
-pub(crate) fn keeps_to_its_bandwidth(scratch: &Scratch, server: &dyn Store) {
+/// `least` is the share of the limit that the server must be able to take.
+pub(crate) fn keeps_to_its_bandwidth(scratch: &Scratch, server: &dyn Store, least: f64) {
     Random::seeded()
         .fill(&scratch.path("source"), (0..60).map(|number| if number % 10 == 0 { 20 << 20 } else { 40_000 }));
     let more = "[tunnel]\nmax_bandwidth = \"20 MiB/s\"\n[transfer]\nworkers = 4";
@@ -56,7 +57,7 @@ pub(crate) fn keeps_to_its_bandwidth(scratch: &Scratch, server: &dyn Store) {
         let payload: Vec<_> = wire.passed().into_iter().filter(|(_, bytes)| *bytes > 2000).collect();
         let (average, most) = rates(&payload, 20.0 * MIB, 0.0);
         eprintln!("up: {up}: average {average:.4}, a second at most {most:.4} of the limit");
-        assert!((0.96..1.02).contains(&average), "average {average} of the limit");
+        assert!((least..1.02).contains(&average), "average {average} of the limit");
         assert!(most < 1.1, "{most} of the limit in a second");
     }
 }
