@@ -14,6 +14,11 @@ struct Fake {
     lines: Arc<Mutex<Vec<String>>>,
 }
 
+const LASTING: &str = r#"{"Code": "Success", "AccessKeyId": "STS.1", "AccessKeySecret": "hunter2",
+    "SecurityToken": "t", "Expiration": "2030-01-01T00:00:00Z"}"#;
+const LATE: &str = r#"{"Code": "Success", "AccessKeyId": "STS.1", "AccessKeySecret": "hunter2",
+    "SecurityToken": "t", "Expiration": "2020-01-01T00:00:00Z"}"#;
+
 /// How the fake deals with tokens.
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
@@ -21,6 +26,8 @@ enum Mode {
     Plain,
     /// Nothing is told without one.
     Hardened,
+    /// It knows none, and what it gives has ended already.
+    Late,
 }
 
 impl Fake {
@@ -42,7 +49,7 @@ impl Fake {
                     .collect();
                 let line = head.first().cloned().unwrap_or_default();
                 let has = |header: &str| head.iter().any(|it| it.starts_with(header));
-                let proven = mode == Mode::Plain || has("x-aliyun-ecs-metadata-token: token-1");
+                let proven = mode != Mode::Hardened || has("x-aliyun-ecs-metadata-token: token-1");
                 let (status, body) = match line.as_str() {
                     it if it.starts_with("put /latest/api/token") => {
                         let asked = has("x-aliyun-ecs-metadata-token-ttl-seconds:");
@@ -50,10 +57,9 @@ impl Fake {
                     }
                     _ if !proven => (403, ""),
                     it if it.starts_with("get /latest/meta-data/ram/security-credentials/ ") => (200, "ops"),
-                    it if it.starts_with("get /latest/meta-data/ram/security-credentials/ops ") => (
-                        200,
-                        r#"{"Code":"Success","AccessKeyId":"STS.1","AccessKeySecret":"hunter2","SecurityToken":"t","Expiration":"2030-01-01T00:00:00Z"}"#,
-                    ),
+                    it if it.starts_with("get /latest/meta-data/ram/security-credentials/ops ") => {
+                        (200, if mode == Mode::Late { LATE } else { LASTING })
+                    }
                     _ => (404, ""),
                 };
                 seen.lock().expect("nobody panics with it").push(line);
@@ -156,11 +162,13 @@ async fn what_is_not_there_is_said() {
 
 #[tokio::test]
 async fn a_credential_is_asked_for_again_only_when_it_ends() {
-    let fake = Fake::start(Mode::Plain);
-    let credentials = super::super::Credentials::of_places(places(&fake.url, &[]));
-    for _ in 0..3 {
-        let found = credentials.get().await.unwrap_or_else(|problem| panic!("{problem}"));
-        assert_eq!(found.map(|it| it.access_key).as_deref(), Some("STS.1"));
+    for (mode, requests) in [(Mode::Plain, 3), (Mode::Late, 9)] {
+        let fake = Fake::start(mode);
+        let credentials = super::super::Credentials::of_places(places(&fake.url, &[]));
+        for _ in 0..3 {
+            let found = credentials.get().await.unwrap_or_else(|problem| panic!("{problem}"));
+            assert_eq!(found.map(|it| it.access_key).as_deref(), Some("STS.1"));
+        }
+        assert_eq!(fake.lines.lock().expect("nobody panics with it").len(), requests);
     }
-    assert_eq!(fake.lines.lock().expect("nobody panics with it").len(), 3);
 }
