@@ -52,7 +52,7 @@ fn twenty_mebibytes_a_second_in_both_directions() {
 fn fifty_requests_a_second() {
     let scratch = Scratch::in_memory();
     let server = Oss::start(&scratch, &["archive"]);
-    wire::keeps_to_its_requests(&scratch, &server);
+    wire::keeps_to_its_requests(&scratch, &server, 0.0);
 }
 
 #[test]

@@ -66,10 +66,11 @@ pub(crate) fn keeps_to_its_bandwidth(scratch: &Scratch, server: &dyn Store, leas
 fn fifty_requests_a_second() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["archive"]);
-    keeps_to_its_requests(&scratch, &server);
+    keeps_to_its_requests(&scratch, &server, 0.96);
 }
 
-pub(crate) fn keeps_to_its_requests(scratch: &Scratch, server: &dyn Store) {
+/// `least` as in [`keeps_to_its_bandwidth`].
+pub(crate) fn keeps_to_its_requests(scratch: &Scratch, server: &dyn Store, least: f64) {
     Random::seeded().fill(&scratch.path("source"), (0..200).map(|_| 4096));
     let wire = Wire::before(server.port());
     let bucket = server.end_at(&wire.endpoint(), "archive");
@@ -79,7 +80,7 @@ pub(crate) fn keeps_to_its_requests(scratch: &Scratch, server: &dyn Store) {
     assert!(requests.len() >= 200, "{} requests", requests.len());
     let (average, most) = rates(&requests, 50.0, 1.0);
     eprintln!("{} requests: average {average:.4}, a second at most {most:.4} of the limit", requests.len());
-    assert!((0.96..1.02).contains(&average), "average {average} of the limit");
+    assert!((least..1.02).contains(&average), "average {average} of the limit");
     assert!(most < 1.1, "{most} of the limit in a second");
 }
 
