@@ -3,7 +3,9 @@
 
 pub(crate) mod disk;
 pub(crate) mod ftp;
+pub(crate) mod oss;
 pub(crate) mod seaweed;
+pub(crate) mod store;
 pub(crate) mod tree;
 pub(crate) mod wire;
 
@@ -91,18 +93,24 @@ impl Scratch {
 
     /// Starts `engine` with a state folder of this scratch.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        self.start_with(arguments, "")
+        self.start_with(arguments, "", &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_as(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        self.start_with(arguments, "", variables)
     }
 
     /// The same, with output of its own: for one that others run beside.
     pub(crate) fn start_apart(&self, arguments: &[&str]) -> Running {
-        self.start_with(arguments, "-apart")
+        self.start_with(arguments, "-apart", &[])
     }
 
-    fn start_with(&self, arguments: &[&str], apart: &str) -> Running {
+    fn start_with(&self, arguments: &[&str], apart: &str, variables: &[(&str, &str)]) -> Running {
         let (output, errors) = (self.path(&format!("stdout{apart}")), self.path(&format!("stderr{apart}")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
         command.args(arguments).arg("--state-dir").arg(self.path("state"));
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null());
         command.stdout(fs::File::create(&output).unwrap()).stderr(fs::File::create(&errors).unwrap());
         let begin = Instant::now();

@@ -6,6 +6,7 @@ mod harness;
 
 mod ftp;
 mod hostile;
+mod oss;
 mod recovery;
 mod s3;
 mod samples;

@@ -1,8 +1,8 @@
 //! The S3 connector against a real server with authentication on: what arrives, what's said when
 //! it can't, how much goes over the wire.
 
-mod errors;
-mod identity;
-mod listing;
-mod recovery;
-mod wire;
+pub(crate) mod errors;
+pub(crate) mod identity;
+pub(crate) mod listing;
+pub(crate) mod recovery;
+pub(crate) mod wire;

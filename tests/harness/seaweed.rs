@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Scratch;
+use super::{Scratch, store::Store};
 
 /// The folder that `tests/run` makes.
 const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv/bin");
@@ -141,6 +141,20 @@ impl Seaweed {
             assert!(ended.is_none(), "SeaweedFS ended ({ended:?}):\n{}", log());
             assert!(begin.elapsed() < READY, "SeaweedFS wasn't ready within {READY:?}:\n{}", log());
         }
+    }
+}
+
+impl Store for Seaweed {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn end_at(&self, endpoint: &str, bucket: &str) -> String {
+        end(endpoint, bucket, ACCESS_KEY, SECRET)
+    }
+
+    fn ask(&self, arguments: &[&str]) -> String {
+        self.client(arguments)
     }
 }
 

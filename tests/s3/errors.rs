@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 /// A run of one object into this end, with two attempts and without a past.
-fn run(scratch: &Scratch, sink: &str) -> Ended {
+pub(crate) fn run(scratch: &Scratch, sink: &str) -> Ended {
     scratch.forget();
     fs::create_dir_all(scratch.path("source")).unwrap();
     fs::write(scratch.path("source/a"), "a").unwrap();
@@ -18,7 +18,7 @@ fn run(scratch: &Scratch, sink: &str) -> Ended {
 }
 
 /// Everything that was said.
-fn said(ended: &Ended) -> String {
+pub(crate) fn said(ended: &Ended) -> String {
     format!("{}{}", ended.output, ended.errors)
 }
 

@@ -1,6 +1,6 @@
 //! A large bucket: its listing isn't kept in memory, and objects move before it ends.
 
-use crate::harness::{Scratch, peak_kib, seaweed::Seaweed};
+use crate::harness::{Scratch, peak_kib, seaweed::Seaweed, store::Store};
 
 /// Pages of a thousand; the goal of 100,000 is measured by hand, since filling takes minutes.
 const OBJECTS: u64 = 5000;
@@ -11,9 +11,13 @@ const MAX_PEAK_KIB: u64 = 96 * 1024;
 fn pages_are_moved_as_they_come() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["archive"]);
-    server.client(&["numbered", "archive", &OBJECTS.to_string()]);
+    moves_pages(&scratch, &server);
+}
+
+pub(crate) fn moves_pages(scratch: &Scratch, server: &dyn Store) {
+    server.ask(&["numbered", "archive", &OBJECTS.to_string()]);
     let sink = format!("{}\nfsync = false", scratch.local("sink"));
-    let pipeline = scratch.pipeline_between(&server.end("archive"), &sink, "[transfer]\nworkers = 2");
+    let pipeline = scratch.pipeline_between(&server.bucket("archive"), &sink, "[transfer]\nworkers = 2");
     // Compiles the connectors: what that takes isn't the listing's.
     scratch.engine(&["check", pipeline.to_str().unwrap()]).expect_code(0);
     let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);

@@ -11,7 +11,7 @@ use culvert_flow::{
 };
 use culvert_host::{
     access::Access,
-    credentials::{Credential, Credentials},
+    credentials::{Choice, Credential, Credentials},
     grants::EndpointGrant,
     http::{Bind, Http, Settings},
 };
@@ -20,6 +20,12 @@ use serde_json::{Map, Value};
 
 /// The capability that a pipeline can deny, and the word that marks the property that does.
 const ORDERED: &str = "ordered-listing";
+/// The word that marks the property which picks one of a service's own endpoints, and its table of them.
+const NETWORK: &str = "network";
+const ENDPOINTS: &str = "x-endpoints";
+/// The schema's word for who knows where credentials are, and the one that isn't AWS.
+const CREDENTIALS: &str = "x-credentials";
+const ALIBABA: &str = "alibaba";
 /// Unless the pipeline says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A store that puts a large object together from its parts may take half a minute to answer; below
@@ -72,9 +78,13 @@ impl Network {
             max_connections: marked.count("max-connections").unwrap_or(MAX_CONNECTIONS),
             read_ahead: None,
         };
-        let credentials = marked.credentials()?;
+        let credentials = marked.credentials(schema.get(CREDENTIALS).and_then(Value::as_str))?;
         let is_ordered = marked.find(ORDERED).is_none_or(|property| property.value != Value::Bool(false));
-        let network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials, is_ordered };
+        let mut network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials, is_ordered };
+        if let Some((name, url)) = own_endpoint(&rest, marked.text(NETWORK), schema) {
+            network.grant(&url)?;
+            rest.insert(name, Value::String(url));
+        }
         Ok((network, Value::Object(rest).to_string()))
     }
 
@@ -126,6 +136,24 @@ impl Network {
     }
 }
 
+/// The property for an endpoint, where the table has none, and the service's own for its other
+/// properties: `{region}` in the schema's URL stands for what the table has there.
+fn own_endpoint(table: &Map<String, Value>, network: Option<&str>, schema: &Value) -> Option<(String, String)> {
+    let properties = schema.get("properties")?.as_object()?;
+    let (name, _) = properties.iter().find(|(_, property)| property["x-grant"] == "endpoint")?;
+    if table.contains_key(name) {
+        return None;
+    }
+    let choice = properties.values().find(|property| property["x-engine"] == NETWORK)?;
+    let network = network.or_else(|| choice["default"].as_str())?;
+    let template = choice[ENDPOINTS][network].as_str()?.to_owned();
+    let filled = table.iter().fold(template, |url, (name, value)| match value.as_str() {
+        Some(value) => url.replace(&format!("{{{name}}}"), value),
+        None => url,
+    });
+    Some((name.clone(), filled))
+}
+
 /// All workers' buffers together hold a twentieth of a second of the limit.
 fn read_ahead(rate: ByteRate, workers: NonZeroUsize) -> usize {
     let bytes = rate.0.get() / 20 / workers.get() as u64;
@@ -169,7 +197,7 @@ impl Marked {
         NonZeroUsize::new(usize::try_from(count).ok()?)
     }
 
-    fn credentials(&self) -> Result<Credentials, String> {
+    fn credentials(&self, known_to: Option<&str>) -> Result<Credentials, String> {
         if self.find("anonymous").is_some_and(|property| property.value == Value::Bool(true)) {
             return Ok(Credentials::default());
         }
@@ -181,7 +209,13 @@ impl Marked {
                 session_token: secret("session-token"),
                 expires: None,
             })),
-            (None, None) => Ok(Credentials::from_environment(self.text("profile").map(str::to_owned))),
+            (None, None) => {
+                let [profile, role] = ["profile", "role"].map(|word| self.text(word).map(str::to_owned));
+                Ok(match known_to {
+                    Some(ALIBABA) => Credentials::from_alibaba(Choice { profile, role }),
+                    _ => Credentials::from_environment(profile),
+                })
+            }
             (Some(_), None) => Err(format!("{}: has no secret beside it", self.name_of("access-key"))),
             (None, Some(_)) => Err(format!("{}: has no key beside it", self.name_of("secret"))),
         }
@@ -226,6 +260,28 @@ mod tests {
         assert_eq!(wrong(json!({"secret": "hunter2"})), "secret: has no key beside it");
         assert!(wrong(json!({"connect_timeout": "soon"})).starts_with("connect_timeout = \"soon\": "));
         assert!(wrong(json!({"bind": "not an interface"})).starts_with("bind = "));
+    }
+
+    #[test]
+    fn a_region_has_endpoints_of_its_own() {
+        let endpoints =
+            json!({"public": "https://oss-{region}.example.com", "vpc": "https://oss-{region}-vpc.example.com"});
+        let schema = json!({"properties": {
+            "endpoint": {"x-grant": "endpoint"},
+            "network": {"x-engine": "network", "default": "public", "x-endpoints": endpoints},
+        }});
+        for (table, url) in [
+            (json!({"region": "r"}), "https://oss-r.example.com"),
+            (json!({"region": "r", "network": "vpc"}), "https://oss-r-vpc.example.com"),
+        ] {
+            let (network, rest) = Network::split(&table, &schema).unwrap();
+            assert_eq!(rest, json!({"region": "r", "endpoint": url}).to_string());
+            assert_eq!(network.grants().len(), 1);
+            assert!(network.settings.tls);
+        }
+        let (network, rest) = Network::split(&json!({"region": "r", "endpoint": "http://a"}), &schema).unwrap();
+        // What the table names itself is granted elsewhere.
+        assert_eq!((network.grants().len(), rest), (0, json!({"region": "r", "endpoint": "http://a"}).to_string()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! A pipeline's identity: from its file, or from where AWS tools look for one. Renewed before it
-//! expires, handed to whoever asks, never printed.
+//! A pipeline's identity: from its file, or from where the tools of AWS or of Alibaba Cloud look for
+//! one. Renewed before it expires, handed to whoever asks, never printed.
+
+mod alibaba;
 
 use std::{
     fmt,
@@ -13,6 +15,8 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::{Mutex, OnceCell};
 use wasmtime::component::{Accessor, HasData};
 
+pub use self::alibaba::Choice;
+use self::alibaba::Places;
 use crate::{
     bindings::culvert::connector::{
         credentials::{Credential as WitCredential, Host, HostWithStore},
@@ -47,11 +51,18 @@ pub struct Credential {
     pub expires: Option<SystemTime>,
 }
 
-/// The places where AWS tools look, in their order.
+/// Places to look in, and what was found there last.
 struct Chain {
-    profile: Option<String>,
-    provider: OnceCell<DefaultCredentialsChain>,
+    finder: Finder,
     found: Mutex<Option<Credential>>,
+}
+
+/// Who knows the places.
+enum Finder {
+    /// In the order of AWS's tools.
+    Aws { profile: Option<String>, provider: OnceCell<DefaultCredentialsChain> },
+    /// In the order of Alibaba Cloud's.
+    Alibaba(Places),
 }
 
 /// How the linker finds the store's data for this interface.
@@ -72,8 +83,21 @@ impl Credentials {
     /// identity, the container's and the machine's metadata service, in this order. Looked for when
     /// they're first needed.
     pub fn from_environment(profile: Option<String>) -> Self {
-        let chain = Chain { profile, provider: OnceCell::new(), found: Mutex::new(None) };
-        Self(Arc::new(Origin::Chain(chain)))
+        Self::found_by(Finder::Aws { profile, provider: OnceCell::new() })
+    }
+
+    /// The environment, a profile of Alibaba Cloud's CLI, the ECS instance's metadata service, in this
+    /// order; or what was chosen alone. Looked for when they're first needed.
+    pub fn from_alibaba(choice: Choice) -> Self {
+        Self::of_places(Places::of_this_machine(choice))
+    }
+
+    fn of_places(places: Places) -> Self {
+        Self::found_by(Finder::Alibaba(places))
+    }
+
+    fn found_by(finder: Finder) -> Self {
+        Self(Arc::new(Origin::Chain(Chain { finder, found: Mutex::new(None) })))
     }
 
     async fn get(&self) -> Result<Option<Credential>, String> {
@@ -104,34 +128,41 @@ impl Chain {
         if let Some(credential) = found.as_ref().filter(|it| it.lasts(SystemTime::now())) {
             return Ok(credential.clone());
         }
-        let provider = self.provider.get_or_init(|| self.provider()).await;
-        let fresh = provider.provide_credentials().await.map_err(|error| {
-            // The error's own text names the places that were tried, and no secret.
-            tracing::debug!(error = format!("{error:?}"), "no credentials");
-            "no credentials were found in the environment, in a shared profile or at a metadata service: set the \
-             keys in the pipeline, or one of those"
-                .to_owned()
-        })?;
-        let credential = Credential {
-            access_key: fresh.access_key_id().to_owned(),
-            secret: fresh.secret_access_key().to_owned(),
-            session_token: fresh.session_token().map(str::to_owned),
-            expires: fresh.expiry(),
+        let credential = match &self.finder {
+            Finder::Aws { profile, provider } => {
+                aws(provider.get_or_init(|| aws_provider(profile.as_deref())).await).await?
+            }
+            Finder::Alibaba(places) => places.find().await?,
         };
         *found = Some(credential.clone());
         Ok(credential)
     }
+}
 
-    async fn provider(&self) -> DefaultCredentialsChain {
-        let http =
-            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let mut builder =
-            DefaultCredentialsChain::builder().configure(ProviderConfig::without_region().with_http_client(http));
-        if let Some(profile) = &self.profile {
-            builder = builder.profile_name(profile);
-        }
-        builder.build().await
+async fn aws(provider: &DefaultCredentialsChain) -> Result<Credential, String> {
+    let fresh = provider.provide_credentials().await.map_err(|error| {
+        // The error's own text names the places that were tried, and no secret.
+        tracing::debug!(error = format!("{error:?}"), "no credentials");
+        "no credentials were found in the environment, in a shared profile or at a metadata service: set the \
+         keys in the pipeline, or one of those"
+            .to_owned()
+    })?;
+    Ok(Credential {
+        access_key: fresh.access_key_id().to_owned(),
+        secret: fresh.secret_access_key().to_owned(),
+        session_token: fresh.session_token().map(str::to_owned),
+        expires: fresh.expiry(),
+    })
+}
+
+async fn aws_provider(profile: Option<&str>) -> DefaultCredentialsChain {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let mut builder =
+        DefaultCredentialsChain::builder().configure(ProviderConfig::without_region().with_http_client(http));
+    if let Some(profile) = profile {
+        builder = builder.profile_name(profile);
     }
+    builder.build().await
 }
 
 // === impl Credential ===

@@ -14,7 +14,7 @@ use crate::{
         wit_future, wit_stream,
     },
     error, spawn_local,
-    types::Error,
+    types::{Error, Range},
 };
 
 /// A request to be sent.
@@ -148,6 +148,19 @@ pub fn failure(server: &str, code: ErrorCode) -> Error {
     }
 }
 
+/// The value of the header `range`; none for all of an object.
+///
+/// # Errors
+/// `internal` for a range without bytes.
+pub fn range(range: &Range) -> Result<Option<String>, Error> {
+    match (range.offset, range.length) {
+        (0, None) => Ok(None),
+        (offset, None) => Ok(Some(format!("bytes={offset}-"))),
+        (_, Some(0)) => Err(error::internal("a range without bytes can't be asked for")),
+        (offset, Some(length)) => Ok(Some(format!("bytes={offset}-{}", offset.saturating_add(length - 1)))),
+    }
+}
+
 // === impl Response ===
 
 impl Response {
@@ -196,5 +209,19 @@ impl Response {
     pub fn into_body(self) -> (StreamReader<u8>, Ended) {
         let (_, processed) = wit_future::new::<Result<(), ErrorCode>>(|| Ok(()));
         WasiResponse::consume_body(self.response, processed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_names_its_first_and_last_byte() {
+        let text = |offset, length| range(&Range { offset, length }).map_err(|error| error.code);
+        assert_eq!(text(0, None), Ok(None));
+        assert_eq!(text(5, None), Ok(Some("bytes=5-".to_owned())));
+        assert_eq!(text(5, Some(3)), Ok(Some("bytes=5-7".to_owned())));
+        assert_eq!(text(5, Some(0)), Err("internal".to_owned()));
     }
 }

@@ -8,6 +8,7 @@
 // In the order in which an author meets them.
 #[doc(hidden)]
 pub mod bindings;
+pub mod bucket;
 pub mod config;
 pub mod error;
 pub mod http;
@@ -16,6 +17,7 @@ pub mod key;
 pub mod socket;
 pub mod stream;
 pub mod temporary;
+pub mod time;
 
 pub use bindings::{
     connector::exports::culvert::connector::connector,

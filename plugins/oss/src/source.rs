@@ -1,0 +1,161 @@
+//! The bucket as a source: a flat listing in the order of its keys, and objects whose bytes go from
+//! the service to the engine. Follows no version history and restores nothing from an archive.
+
+use culvert_sdk::{
+    FutureReader, StreamReader,
+    bucket::{Flat, from_bucket},
+    error::{self, quote},
+    http,
+    instance::Configured,
+    source::{Guest, Reading},
+    stream::{self, Entries},
+    types::{Entry, Error, Object, Range, Unreadable},
+};
+
+use crate::{
+    Oss, STORE,
+    client::{Content, Store},
+    config::Symlinks,
+    key, link, object,
+    request::Draft,
+    xml::Element,
+};
+
+/// Most keys of a page, as many as the service gives.
+const PAGE_KEYS: &str = "1000";
+
+impl Guest for Oss {
+    async fn list(
+        folder: String,
+        after: Option<String>,
+    ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
+        let store = STORE.with(Configured::get)?;
+        if !folder.is_empty() {
+            return Err(error::unsupported("a bucket has no folders to list one by one"));
+        }
+        Ok(stream::listing(async move |entries| store.list(after, entries).await))
+    }
+
+    async fn stat(key: String) -> Result<Object, Error> {
+        STORE.with(Configured::get)?.stat(key).await
+    }
+
+    async fn read(key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {
+        STORE.with(Configured::get)?.read(key, range, version).await
+    }
+}
+
+// === impl Store ===
+
+impl Store {
+    async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
+        let mut behind = after.map(|key| self.key(&key)).transpose()?;
+        let mut token: Option<String> = None;
+        let attempt = self.attempt("list", None);
+        let disorder = attempt.malformed("keys aren't in the order of their bytes");
+        let mut flat = Flat::new(&self.config.prefix, behind.as_deref(), Some(disorder));
+        loop {
+            let draft = Draft::of_bucket("GET").query("list-type", "2").query("encoding-type", "url");
+            let mut draft = draft.query("max-keys", PAGE_KEYS).query("prefix", &self.config.prefix);
+            if let Some(token) = token.take() {
+                draft = draft.query("continuation-token", token);
+            } else if let Some(key) = behind.take() {
+                draft = draft.query("start-after", key);
+            }
+            let page = self.ask(draft, Content::Empty, attempt).await?;
+            if page.name != "ListBucketResult" {
+                return Err(attempt.malformed("the answer isn't a listing"));
+            }
+            for listed in page.all("Contents") {
+                match key::decoded(listed.text("Key").unwrap_or_default()) {
+                    Ok(full) => flat.add(&full, async |key| self.entry(key, &full, listed).await, entries).await?,
+                    Err(lossy) => {
+                        let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
+                        entries.push(Entry::Unreadable(Unreadable { key: lossy, error })).await?;
+                    }
+                }
+            }
+            // The next page may take its time.
+            entries.flush().await?;
+            match page.text("NextContinuationToken") {
+                Some(next) if page.text("IsTruncated") == Some("true") => token = Some(next.to_owned()),
+                _ => return flat.end(entries).await,
+            }
+        }
+    }
+
+    /// A listing tells that an object is a symlink, but not where it leads.
+    async fn entry(&self, key: String, full: &str, listed: &Element) -> Entry {
+        let object = object::listed(key, listed);
+        if listed.text("Type") != Some("Symlink") {
+            return Entry::Object(object);
+        }
+        let key = object.key.clone();
+        let found = match self.config.symlinks {
+            Symlinks::Keep => self.symlink(object, full).await,
+            Symlinks::Follow => self.look(key.clone(), full).await,
+        };
+        match found {
+            Ok(object) => Entry::Object(object),
+            Err(error) => Entry::Unreadable(Unreadable { key, error }),
+        }
+    }
+
+    pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
+        let full = self.key(&key)?;
+        self.look(key, &full).await
+    }
+
+    /// What is at a key of the bucket, the symlink itself where there is one to be kept.
+    async fn look(&self, key: String, full: &str) -> Result<Object, Error> {
+        let attempt = self.attempt("look up", Some(&key));
+        let answer = self.send(Draft::of_object("HEAD", full), Content::Empty, attempt).await?;
+        let is_symlink = answer.header("x-oss-object-type") == Some("Symlink");
+        let object = object::answered(key.clone(), &answer);
+        if is_symlink && self.config.symlinks == Symlinks::Keep {
+            return self.symlink(object, full).await;
+        }
+        Ok(object)
+    }
+
+    /// A symlink with the way to its target.
+    async fn symlink(&self, object: Object, full: &str) -> Result<Object, Error> {
+        let key = object.key.clone();
+        let attempt = self.attempt("look up the symlink", Some(&key));
+        let answer = self.send(Draft::of_object("GET", full).query("symlink", ""), Content::Empty, attempt).await?;
+        let target = answer.header("x-oss-symlink-target").map(key::decoded);
+        let target = target.and_then(Result::ok).ok_or_else(|| attempt.malformed("the answer names no target"))?;
+        let prefix = &self.config.prefix;
+        if !target.starts_with(prefix.as_str()) {
+            let (key, target) = (quote(&key), quote(&target));
+            return Err(error::unsupported(format!("the symlink {key} points to {target}, outside of the prefix")));
+        }
+        let version = answer.header("etag").map(str::to_owned).or(object.version.clone());
+        let way = link::relative(&key, from_bucket(prefix, &target).0);
+        Ok(object::symlink(Object { version, ..object }, way))
+    }
+
+    async fn read(&self, key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {
+        let full = self.key(&key)?;
+        let attempt = self.attempt("read", Some(&key));
+        let part = http::range(&range)?;
+        let is_part = part.is_some();
+        // Without the second header, a range behind the end brings the whole object.
+        let behavior = is_part.then_some("standard");
+        let draft = Draft::of_object("GET", full).maybe_header("if-match", version).maybe_header("range", part);
+        let draft = self.limited(draft.maybe_header("x-oss-range-behavior", behavior));
+        let answer = self.send(draft, Content::Empty, attempt).await.map_err(|error| match error.code.as_str() {
+            "precondition-failed" => error::changed(format!("{} was changed since it was listed", quote(&key))),
+            _ => error,
+        })?;
+        if is_part != (answer.status == 206) {
+            return Err(attempt.malformed("it's another range than was asked for"));
+        }
+        let server = answer.server().to_owned();
+        let object = object::answered(key, &answer);
+        let (data, ended) = answer.into_body();
+        let outcome =
+            stream::outcome(async move { ended.await.map(drop).map_err(|code| http::failure(&server, code)) });
+        Ok(Reading { object, data, outcome })
+    }
+}
