@@ -3,7 +3,7 @@
 
 mod watcher;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use culvert_flow::journal::Reader;
 use nix::sys::signal::Signal;
@@ -18,12 +18,16 @@ use crate::{
     scenarios::temporary_files,
 };
 
-/// What the issue of this test asks for, and a few more.
+/// Fifty are asked for; a few more, since one may come too late.
 const KILLS: usize = 52;
 const WORKERS: u64 = 4;
 const PART_BYTES: u64 = 5 << 20;
 /// Besides parts, what a worker may have in flight: a small object.
 const SMALL_BYTES: u64 = 20_000;
+const LIMIT_BYTES: u64 = 24 << 20;
+/// What is written down together: what was moved in a tenth of a second may be missing from a journal, and
+/// on a busy machine its thread comes late.
+const GROUP_BYTES: u64 = LIMIT_BYTES / 4;
 
 fn fill(random: &mut Random, root: &Path) -> u64 {
     let sizes: Vec<_> = (0..1200).map(|number| if number % 200 == 100 { 23 << 20 } else { number * 16 }).collect();
@@ -68,6 +72,43 @@ fn kill_at_random(mut running: Running, random: &mut Random) -> Option<u64> {
     Some(read)
 }
 
+/// Bytes of the objects and parts that a journal says are at the sink. Python's SQLite looks at a copy: it
+/// would tidy up what the next run is to find.
+fn bytes_done(scratch: &Scratch, journal: &Path) -> u64 {
+    const PROGRAM: &str = "import sqlite3, sys\n\
+        objects = 'SELECT coalesce(sum(size), 0) FROM objects WHERE kind = 0 AND settled = 1'\n\
+        parts = 'SELECT coalesce(sum(min(part_size, size - (number - 1) * part_size)), 0) \
+                 FROM parts JOIN uploads ON uploads.id = parts.upload'\n\
+        journal = sqlite3.connect(sys.argv[1])\n\
+        print(journal.execute(objects).fetchone()[0] + journal.execute(parts).fetchone()[0])";
+    if !journal.exists() {
+        return 0;
+    }
+    let copy = scratch.path("copy");
+    for ending in ["", "-wal"] {
+        let _ = fs::remove_file(format!("{}{ending}", copy.display()));
+        let file = format!("{}{ending}", journal.display());
+        if Path::new(&file).exists() {
+            fs::copy(file, format!("{}{ending}", copy.display())).unwrap();
+        }
+    }
+    let python = Command::new("python3").args(["-c", PROGRAM]).arg(&copy).output().unwrap();
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    String::from_utf8(python.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// Bytes that a run reads which has nothing to move: components, journal.
+fn bytes_read_idle(scratch: &Scratch, pipeline: &str) -> u64 {
+    let mut running = scratch.start(&["run", "--json", pipeline]);
+    let mut idle = 0;
+    while running.ended().is_none() {
+        let io = fs::read_to_string(format!("/proc/{}/io", running.pid())).unwrap_or_default();
+        idle = io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).unwrap_or(idle);
+    }
+    running.wait().expect_code(0);
+    idle
+}
+
 #[test]
 fn fifty_kills_lose_nothing_and_show_nothing_partial() {
     let scratch = Scratch::in_memory();
@@ -75,43 +116,39 @@ fn fifty_kills_lose_nothing_and_show_nothing_partial() {
     let total = fill(&mut random, &scratch.path("source"));
     let source = Snapshot::of(&scratch.path("source"));
     let transfer = format!("[transfer]\nworkers = {WORKERS}\npart_size = \"5 MiB\"\nverify = \"size\"");
-    let pipeline = scratch.pipeline(&format!("[tunnel]\nmax_bandwidth = \"24 MiB/s\"\n{transfer}"));
+    let pipeline = scratch.pipeline(&format!("[tunnel]\nmax_bandwidth = \"{LIMIT_BYTES} B/s\"\n{transfer}"));
     let pipeline = pipeline.to_str().unwrap();
     let watcher = Watcher::start(scratch.path("sink"), source.clone());
     let journal = scratch.path("state/pipelines/test/journal.sqlite");
-    let mut read = Vec::new();
+    // Of each kill: what the process had read, and what of it the journal has besides what it had before.
+    let (mut kills, mut done) = (Vec::new(), 0);
     for kill in 1..=KILLS {
         let running = scratch.start(&["run", "--json", pipeline]);
-        read.extend(kill_at_random(running, &mut random));
+        let read = kill_at_random(running, &mut random);
         match Reader::open(&journal).and_then(|reader| reader.runs(10)) {
             Ok(runs) => assert!(runs.len() <= 10),
             Err(error) => assert!(!journal.exists(), "the journal doesn't open after kill {kill}: {error}"),
         }
+        let before = std::mem::replace(&mut done, bytes_done(&scratch, &journal));
+        assert!(done >= before, "{before} bytes were done before kill {kill}, {done} after it");
+        kills.extend(read.map(|read| (read, done - before)));
     }
     let last = scratch.start(&["run", "--json", pipeline]);
-    let last = last.wait();
-    last.expect_code(0);
+    last.wait().expect_code(0);
     watcher.stop();
     Snapshot::of(&scratch.path("sink")).assert_equals(&source);
     assert_eq!(temporary_files(&scratch.path("sink")), Vec::<String>::new());
-    assert!(read.len() >= 50, "only {} of the runs were still at work when they were to be killed", read.len());
-    // What a run reads that has nothing to move: components, journal.
-    let idle = {
-        let mut running = scratch.start(&["run", "--json", pipeline]);
-        let mut idle = 0;
-        while running.ended().is_none() {
-            let io = fs::read_to_string(format!("/proc/{}/io", running.pid())).unwrap_or_default();
-            idle = io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).unwrap_or(idle);
-        }
-        running.wait().expect_code(0);
-        idle
-    };
-    let again: u64 = read.iter().map(|read| read.saturating_sub(idle)).sum::<u64>().saturating_sub(total);
-    let bound = read.len() as u64 * WORKERS * (PART_BYTES + SMALL_BYTES);
-    let kills = read.len();
+    assert!(kills.len() >= 50, "only {} of the runs were still at work when they were to be killed", kills.len());
+    let idle = bytes_read_idle(&scratch, pipeline);
+    let lost = kills.iter().map(|(read, done)| read.saturating_sub(idle + done));
+    let (most, all) = (lost.clone().max().unwrap_or(0), lost.sum::<u64>());
+    let bound = WORKERS * (PART_BYTES + SMALL_BYTES) + GROUP_BYTES;
     // Shown by `--success-output`: the figure is the point of the test.
-    eprintln!("{kills} kills, {total} bytes, {again} read again (bound {bound}), {idle} when idle");
-    assert!(again <= bound, "{again} bytes were read again, more than the {bound} in flight");
+    eprintln!(
+        "{} kills, {total} bytes; read in vain: {all}, by one kill at most {most} (bound {bound}); {idle} when idle",
+        kills.len()
+    );
+    assert!(most <= bound, "a kill cost {most} bytes, more than the {bound} in flight");
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod errors;
 mod identity;
 mod listing;
 mod recovery;
+mod rounds;
 mod wire;

@@ -66,14 +66,20 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 }
 
 fn standing(name: String, journal: &Path) -> Result<Standing, culvert_flow::error::Error> {
-    // Whoever holds it when it's looked at first may have ended the run by the time it's read.
-    let holder = held_by(journal)?;
-    let run = match Reader::open(journal) {
-        // Somebody is about to begin.
-        Err(error) if error.code == Code::NOT_FOUND => None,
-        reader => reader?.last_run()?,
-    };
-    Ok(Standing { name, holder, run })
+    let mut holder = held_by(journal)?;
+    loop {
+        let run = match Reader::open(journal) {
+            // Somebody is about to begin.
+            Err(error) if error.code == Code::NOT_FOUND => None,
+            reader => reader?.last_run()?,
+        };
+        // A run that began or ended between the two looks would pass for one that was killed, or that waits.
+        let still = held_by(journal)?;
+        if still == holder {
+            return Ok(Standing { name, holder, run });
+        }
+        holder = still;
+    }
 }
 
 // === impl Standing ===

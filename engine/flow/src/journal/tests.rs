@@ -1,8 +1,14 @@
 //! The journal by itself: what comes back, what's refused, and what a crash leaves.
 
+mod damaged;
 mod killed;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 
@@ -252,6 +258,52 @@ fn a_journal_has_one_holder() {
     drop(journal);
     assert_eq!(held_by(&place.path()), Ok(None));
     place.open();
+}
+
+/// Those who look who holds a journal, and read it, are in nobody's way, and never see half of one.
+#[test]
+fn looking_disturbs_no_one_who_begins() {
+    let places: Vec<_> = (0..30).map(|_| Place::new()).collect();
+    let at = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while let Some(place) = places.get(at.load(Ordering::Relaxed)) {
+                    held_by(&place.path()).expect("it's asked");
+                    if let Err(error) = Reader::open(&place.path()) {
+                        assert_eq!(error.code, Code::NOT_FOUND, "{error}");
+                    }
+                }
+            });
+        }
+        // Told at the end, so that those who look end too.
+        let opened: Vec<_> = places
+            .iter()
+            .map(|place| {
+                let opened = Journal::open(&place.path(), &place.identity).map(drop);
+                at.fetch_add(1, Ordering::Relaxed);
+                opened
+            })
+            .collect();
+        assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    });
+}
+
+/// A log whose journal was moved away isn't played into the next one.
+#[test]
+fn what_outlived_its_journal_is_not_taken_for_a_part_of_the_next() {
+    let place = Place::new();
+    let journal = place.open();
+    begin(&journal);
+    journal.record(moved("a")).expect("recorded");
+    journal.flush().expect("written");
+    let log = place.folder.path().join("journal.sqlite-wal");
+    let kept = fs::read(&log).expect("it's there while it's open");
+    drop(journal);
+    fs::remove_file(place.path()).expect("moved away");
+    fs::write(&log, kept).expect("written");
+    fs::write(place.folder.path().join("journal.sqlite-new"), "half made").expect("written");
+    assert_eq!(names(&place.open(), Wanted::Everything), Vec::<String>::new());
 }
 
 #[test]

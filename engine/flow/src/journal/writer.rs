@@ -95,10 +95,14 @@ impl Writer {
 
     pub(super) fn run(mut self) {
         loop {
-            let first = match self.entries.recv_timeout(PROGRESS_TIME) {
+            // Between runs nothing wakes it.
+            let next = match self.run {
+                Some(_) => self.entries.recv_timeout(PROGRESS_TIME),
+                None => self.entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let first = match next {
                 Ok(first) => Some(first),
-                Err(RecvTimeoutError::Timeout) if self.run.is_some() => None,
-                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.turn(None);
                     break;
@@ -222,7 +226,8 @@ impl Writer {
             Some((id, state, figures)) if ![RunState::FINISHED, RunState::FAILED_WHOLE].contains(&state) => {
                 (id, true, figures)
             }
-            Some((id, ..)) => (id + 1, false, Figures::default()),
+            // Of a file that says otherwise, the number is taken, which ends the run.
+            Some((id, ..)) => (id.saturating_add(1), false, Figures::default()),
             None => (1, false, Figures::default()),
         };
         let (process, now) = (std::process::id(), millis(now));
@@ -335,14 +340,14 @@ impl Figures {
 
     fn and(&self, more: &Self) -> Self {
         Self {
-            listed: self.listed + more.listed,
-            moved: self.moved + more.moved,
-            skipped: self.skipped + more.skipped,
-            failed: self.failed + more.failed,
-            deleted: self.deleted + more.deleted,
-            retries: self.retries + more.retries,
-            bytes: self.bytes + more.bytes,
-            bytes_moved: self.bytes_moved + more.bytes_moved,
+            listed: self.listed.saturating_add(more.listed),
+            moved: self.moved.saturating_add(more.moved),
+            skipped: self.skipped.saturating_add(more.skipped),
+            failed: self.failed.saturating_add(more.failed),
+            deleted: self.deleted.saturating_add(more.deleted),
+            retries: self.retries.saturating_add(more.retries),
+            bytes: self.bytes.saturating_add(more.bytes),
+            bytes_moved: self.bytes_moved.saturating_add(more.bytes_moved),
         }
     }
 }
