@@ -102,6 +102,11 @@ fn every_table_of_the_documentation_is_valid() {
     }
 }
 
+fn first_report(scratch: &Scratch) -> std::ffi::OsString {
+    let reports = fs::read_dir(scratch.path("archive/reports")).unwrap();
+    reports.map(|report| report.unwrap().file_name()).min().unwrap()
+}
+
 #[test]
 fn the_worked_example_does_what_it_says() {
     let text = documentation();
@@ -138,6 +143,9 @@ fn the_worked_example_does_what_it_says() {
     assert!(said("engine report nightly --skipped").contains("\"excluded\""));
     assert_eq!(fs::read_to_string(scratch.path("failed.csv")).unwrap(), "key,code,message,attempts\n");
     assert_eq!(said("(cd archive").lines().filter(|line| line.ends_with(": OK")).count(), 3);
+    let manifest =
+        fs::read_to_string(scratch.path("archive/reports").join(first_report(&scratch)).join("manifest.csv")).unwrap();
+    assert_eq!(manifest.matches(",reread:crc64-nvme,").count(), 3, "{manifest}");
     let rounds = fs::read_to_string(scratch.path("state/pipelines/nightly/report/rounds.jsonl")).unwrap();
     assert_eq!(rounds.lines().count(), 5, "each run has its report");
     assert_eq!(fs::read_dir(scratch.path("archive/reports")).unwrap().count(), 5, "at the sink too");

@@ -71,11 +71,11 @@ fn a_run_shows_while_it_runs_and_when_it_was_killed() {
     fs::write(&pipeline, fs::read_to_string(&pipeline).unwrap().replace("200 kB/s", "200 MB/s")).unwrap();
     scratch.run(&pipeline).expect_code(0);
     let shown = status(&scratch);
-    assert_eq!(
-        (&shown[0]["state"], &shown[0]["run"]["objects"]["moved"]),
-        (&"finished".into(), &FILES.into()),
-        "{shown}"
-    );
+    assert_eq!(shown[0]["state"], "finished", "{shown}");
+    let count = |what: &str| shown[0]["run"]["objects"][what].as_u64().unwrap();
+    // What was moved in the killed process's last moment isn't in the journal: it's found at the sink.
+    assert_eq!(count("moved") + count("skipped"), FILES as u64, "{shown}");
+    assert!(count("moved") > FILES as u64 / 2, "{shown}");
     let people = scratch.engine(&["status"]);
     assert!(people.expect_code(0).output.starts_with("test  finished"), "{}", people.output);
 }

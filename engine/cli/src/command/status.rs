@@ -129,8 +129,13 @@ impl Standing {
         let since = rfc3339(run.ended.unwrap_or(run.started)).unwrap_or_default();
         let so_far = if run.listing_done { "" } else { " so far" };
         let (bytes, rate) = (HumanBytes(run.bytes_moved), HumanBytes(rate(run)));
+        // Of one that's over they are the same.
+        let expected = match run.bytes_expected.max(run.bytes_moved) {
+            more if more > run.bytes_moved => format!(" of {}{so_far}", HumanBytes(more)),
+            _ => String::new(),
+        };
         text.push_str(&format!(
-            ", round {} since {since}\n  listed {}{so_far}, moved {}, skipped {}, failed {}, deleted {}; {bytes}, {rate}/s",
+            ", round {} since {since}\n  listed {}{so_far}, moved {}, skipped {}, failed {}, deleted {}; {bytes}{expected}, {rate}/s",
             run.round, run.listed, run.moved, run.skipped, run.failed, run.deleted,
         ));
         if let Some(error) = &run.error {

@@ -188,8 +188,7 @@ impl Writer {
         }
         run.written = Instant::now();
         let figures = run.before.and(&Figures::of_meter(&run.meter));
-        let expected = count(run.meter.bytes_expected.get());
-        let id = run.id;
+        let (id, expected) = (run.id, run.bytes_expected());
         let listed = run.meter.listing_done.load(Ordering::Relaxed);
         self.write_figures(id, &figures, SystemTime::now())?;
         let sql = "UPDATE runs SET bytes_expected = ?2, listing_done = ?3 WHERE id = ?1";
@@ -266,7 +265,7 @@ impl Writer {
         let sql = "UPDATE runs SET state = ?2, ended = ?3, error = ?4, repaired = repaired + ?5, \
                    bytes_expected = ?6, listing_done = ?7 WHERE id = ?1";
         let error = error.as_deref().map(message);
-        let expected = count(run.meter.bytes_expected.get());
+        let expected = run.bytes_expected();
         let listed = run.meter.listing_done.load(Ordering::Relaxed);
         let values = params![run.id, state, millis(now), error, count(summary.repaired), expected, listed];
         self.connection.execute(sql, values).map(|_| ())
@@ -307,6 +306,15 @@ fn refuse(entry: Option<Entry>, error: &Error) {
 /// A figure as SQLite holds it.
 fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+// === impl Run ===
+
+impl Run {
+    /// What an earlier process moved isn't expected again by this one.
+    fn bytes_expected(&self) -> i64 {
+        count(self.meter.bytes_expected.get()).saturating_add(self.before.bytes_moved)
+    }
 }
 
 // === impl Figures ===
