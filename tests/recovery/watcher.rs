@@ -64,8 +64,10 @@ fn look((root, but_for): (&Path, &[OsString]), folder: &Path, source: &Snapshot,
         let name = path.strip_prefix(root).unwrap().as_os_str().to_owned();
         if metadata.is_dir() {
             look((root, but_for), &path, source, whole);
-        } else if but_for.contains(&name) {
-        } else if !name.to_string_lossy().contains(".culvert-") && !whole.contains(&(name.clone(), metadata.ino())) {
+            continue;
+        }
+        let is_temporary = name.to_string_lossy().contains(".culvert-");
+        if !is_temporary && !but_for.contains(&name) && !whole.contains(&(name.clone(), metadata.ino())) {
             let Some(Item::File { bytes, .. }) = source.items().get(&name) else {
                 panic!("{name:?} isn't in the source");
             };

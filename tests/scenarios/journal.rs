@@ -69,6 +69,27 @@ fn a_journal_of_a_newer_engine_is_refused_and_left_as_it_is() {
     assert_eq!(fs::read(journal(&scratch)).unwrap(), before);
 }
 
+/// As the first version of the tables was.
+#[test]
+fn a_journal_of_an_older_engine_is_brought_up_to_date() {
+    let scratch = Scratch::new();
+    Random::seeded().fill(&scratch.path("source"), (0..20).map(|number| number * 10));
+    let pipeline = scratch.pipeline("");
+    scratch.run(&pipeline).expect_code(0);
+    edit(
+        &journal(&scratch),
+        "ALTER TABLE runs DROP COLUMN worked; ALTER TABLE runs DROP COLUMN resumed; PRAGMA user_version = 1",
+    );
+    let status = scratch.engine(&["status"]);
+    assert!(status.expect_code(3).output.contains("`engine run` brings it up to date"), "{}", status.output);
+    let run = scratch.run(&pipeline);
+    run.expect_code(0);
+    assert_eq!((run.objects("moved"), run.objects("skipped")), (0, 20), "what it knew is known");
+    scratch.engine(&["status"]).expect_code(0);
+    let manifest = scratch.engine(&["report", "test", "--manifest", "--format", "json"]);
+    assert_eq!(manifest.expect_code(0).output.lines().count(), 20);
+}
+
 /// What a run can't make out of its journal is done again, once the journal is moved away.
 #[test]
 fn a_damaged_journal_is_said_and_moving_it_away_loses_nothing() {

@@ -102,7 +102,13 @@ fn finish(folder: &Path, figures: &Figures) -> io::Result<()> {
         draft.keep()?;
     }
     let mut rounds = File::options().append(true).create(true).open(folder.join(ROUNDS))?;
-    rounds.write_all(format!("{json}\n").as_bytes())
+    let before = rounds.metadata()?.len();
+    let written = rounds.write_all(format!("{json}\n").as_bytes());
+    if written.is_err() {
+        // Half a line would spoil the next round's.
+        rounds.set_len(before)?;
+    }
+    written
 }
 
 // === impl Files ===

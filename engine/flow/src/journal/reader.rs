@@ -2,7 +2,10 @@
 //! it. Pages through in key order and holds one page; never blocks the writer for longer than that, so
 //! a report of a run under way isn't of one moment.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -17,7 +20,7 @@ use crate::{error::Error, object::Checksums};
 const PAGE: i64 = 1024;
 
 const RUNS: &str = "SELECT id, round, started, updated, ended, process, state, error, listed, moved, skipped, \
-    failed, deleted, repaired, retries, bytes, bytes_moved, bytes_expected, listing_done FROM runs";
+    failed, deleted, repaired, retries, bytes, bytes_moved, bytes_expected, listing_done, resumed, worked FROM runs";
 
 /// A journal that's read; any number of them, in any process.
 #[derive(Debug)]
@@ -226,10 +229,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
     let time = |millis: i64| codes::from_millis(millis).unwrap_or(std::time::UNIX_EPOCH);
     let figure = |column: usize| row.get::<_, i64>(column).map(number);
+    let started = time(row.get(2)?);
     Ok(RunRecord {
         id: row.get(0)?,
         round: row.get(1)?,
-        started: time(row.get(2)?),
+        started,
+        resumed: row.get::<_, Option<i64>>(19)?.map_or(started, time),
+        worked: Duration::from_millis(figure(20)?),
         updated: time(row.get(3)?),
         ended: row.get::<_, Option<i64>>(4)?.map(time),
         process: row.get(5)?,

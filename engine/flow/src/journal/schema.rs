@@ -33,8 +33,10 @@ const BUSY: Duration = Duration::from_secs(10);
 /// run that saw it did. `settled` says what the columns from `kind` to `grade` are about: 0 nothing
 /// that is at the sink, 1 the object as it was moved, 2 as the sink was found to have it, 3 and 4 as it
 /// was left alone because the sink has one, or one that isn't older. Times are nanoseconds (`modified`)
-/// and milliseconds since 1970. Codes are those of `record.rs`.
-const MIGRATIONS: [&str; 1] = ["
+/// and milliseconds since 1970. A run's `resumed` is when its last process took it over, and `worked` for how
+/// many milliseconds others had worked on it before. Codes are those of `record.rs`.
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
@@ -91,7 +93,12 @@ CREATE TABLE parts (
     PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
 CREATE TABLE position (folder TEXT PRIMARY KEY, after TEXT NOT NULL) WITHOUT ROWID;
-"];
+",
+    "
+ALTER TABLE runs ADD COLUMN resumed INTEGER;
+ALTER TABLE runs ADD COLUMN worked INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// What SQLite keeps beside a database of a name.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -150,7 +157,7 @@ fn make(path: &Path) -> Result<(), Error> {
         Error::new(code, "journal", format!("the journal {} can't be made: {error}", path.display()))
     };
     // A log that outlived its journal would be played into this one, and a half made one isn't gone on with.
-    let companions = COMPANIONS.map(|ending| named(ending)).into_iter();
+    let companions = COMPANIONS.map(&named).into_iter();
     let half_made = COMPANIONS.map(|ending| named(&format!("{UNFINISHED}{ending}"))).into_iter();
     for leftover in companions.chain(half_made).chain([unfinished.clone()]) {
         match fs::remove_file(leftover) {

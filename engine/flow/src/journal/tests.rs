@@ -190,6 +190,30 @@ fn a_run_that_was_killed_is_resumed_and_loses_its_last_group_only() {
     assert_eq!(begin(&journal), Started { run: first.run + 1, resumed: false, after: None });
 }
 
+/// A night between two processes is no part of a run's time.
+#[test]
+fn the_time_of_a_run_is_that_of_its_processes() {
+    let place = Place::new();
+    let journal = place.open();
+    begin(&journal);
+    journal.end(&summary(State::Interrupted), false).expect("written");
+    drop(journal);
+    let last = |journal: &Journal| journal.reader().expect("it reads").last_run().expect("read").expect("a run");
+    let journal = place.open();
+    // It began two hours ago, was worked on for a minute and a half in two goes, and then left alone.
+    let now = codes::millis(SystemTime::now());
+    let connection = rusqlite::Connection::open(place.path()).expect("it opens");
+    let sql = "UPDATE runs SET started = ?1, resumed = ?2, updated = ?3, ended = ?3, worked = 60000";
+    connection.execute(sql, [now - 7_200_000, now - 3_600_000, now - 3_570_000]).expect("written");
+    assert_eq!(last(&journal).duration(), Duration::from_secs(90));
+    begin(&journal);
+    let resumed = last(&journal);
+    assert_eq!((resumed.worked, resumed.state), (Duration::from_secs(90), RunState::Running));
+    assert!(resumed.duration() < Duration::from_secs(300), "{:?}", resumed.duration());
+    journal.end(&summary(State::Finished), true).expect("written");
+    assert!(last(&journal).duration() < Duration::from_secs(300));
+}
+
 #[test]
 fn the_listing_goes_on_where_everything_before_is_done() {
     let place = Place::new();

@@ -221,6 +221,7 @@ impl Writer {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, figures))
         });
         let last = last.optional()?;
+        let before_it = last.as_ref().map(|(.., figures)| figures.deleted);
         let (id, resumed, before) = match last {
             Some((id, state, figures)) if ![RunState::FINISHED, RunState::FAILED_WHOLE].contains(&state) => {
                 (id, true, figures)
@@ -231,13 +232,18 @@ impl Writer {
         };
         let (process, now) = (std::process::id(), millis(now));
         if resumed {
-            let sql =
-                "UPDATE runs SET state = ?2, process = ?3, updated = ?4, ended = NULL, error = NULL WHERE id = ?1";
+            // How long nobody worked on it doesn't count.
+            let sql = "UPDATE runs SET worked = worked + max(0, updated - coalesce(resumed, started)), \
+                       resumed = ?4, state = ?2, process = ?3, updated = ?4, ended = NULL, error = NULL WHERE id = ?1";
             self.connection.execute(sql, params![id, RunState::RUNNING, process, now])?;
         } else {
             let sql = "INSERT INTO runs (id, round, started, updated, process, state) VALUES (?1, ?2, ?3, ?3, ?4, ?5)";
             self.connection.execute(sql, params![id, round, now, process, RunState::RUNNING])?;
             self.connection.execute("DELETE FROM position", [])?;
+            if before_it.is_some_and(|deleted| deleted > 0) {
+                // Nobody asks any more, and names that never come again would pile up.
+                self.connection.execute("DELETE FROM objects WHERE outcome = ?1", [Outcome::DELETED])?;
+            }
         }
         let after = "SELECT after FROM position WHERE folder = ''";
         let after = self.connection.query_row(after, [], |row| row.get::<_, String>(0)).optional()?;
