@@ -17,7 +17,7 @@ use std::{
 };
 
 use culvert_flow::{
-    journal::{Reader, Wanted},
+    journal::{Reader, RunRecord, Wanted},
     select::RuleHits,
     sync::Cancel,
 };
@@ -90,6 +90,16 @@ pub(crate) fn write(journal: &Path, folder: &Path, round: Round, stop: &Cancel) 
     }
     files.finish().map_err(failed)?;
     finish(folder, &figures).map_err(failed)
+}
+
+/// Whether the report in `folder` is this run's, and whole.
+pub(crate) fn is_of(folder: &Path, run: &RunRecord) -> bool {
+    let summary = || -> Option<serde_json::Value> {
+        serde_json::from_str(&fs::read_to_string(folder.join(SUMMARY_JSON)).ok()?).ok()
+    };
+    let ended = run.ended.and_then(list::rfc3339);
+    summary()
+        .is_some_and(|summary| summary["number"] == run.id && ended.is_some_and(|ended| summary["ended"] == *ended))
 }
 
 /// The figures come last: who finds them finds the lists that they're of.
