@@ -93,25 +93,32 @@ impl Scratch {
 
     /// Starts `engine` with a state folder of this scratch.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        self.start_with(arguments, "", &[])
+        self.start_with(arguments, "", Stdio::null(), &[])
     }
 
     /// The same with these variables in its environment.
     pub(crate) fn start_as(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
-        self.start_with(arguments, "", variables)
+        self.start_with(arguments, "", Stdio::null(), variables)
     }
 
     /// The same, with output of its own: for one that others run beside.
     pub(crate) fn start_apart(&self, arguments: &[&str]) -> Running {
-        self.start_with(arguments, "-apart", &[])
+        self.start_with(arguments, "-apart", Stdio::null(), &[])
     }
 
-    fn start_with(&self, arguments: &[&str], apart: &str, variables: &[(&str, &str)]) -> Running {
+    /// Runs `engine` to its end with something on its standard input.
+    pub(crate) fn engine_fed(&self, arguments: &[&str], input: &str) -> Ended {
+        let path = self.path("stdin");
+        fs::write(&path, input).unwrap();
+        self.start_with(arguments, "", fs::File::open(path).unwrap().into(), &[]).wait()
+    }
+
+    fn start_with(&self, arguments: &[&str], apart: &str, input: Stdio, variables: &[(&str, &str)]) -> Running {
         let (output, errors) = (self.path(&format!("stdout{apart}")), self.path(&format!("stderr{apart}")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
         command.args(arguments).arg("--state-dir").arg(self.path("state"));
         command.envs(variables.iter().copied());
-        command.stdin(Stdio::null());
+        command.stdin(input);
         command.stdout(fs::File::create(&output).unwrap()).stderr(fs::File::create(&errors).unwrap());
         let begin = Instant::now();
         Running { child: command.spawn().unwrap(), output, errors, begin }

@@ -5,4 +5,5 @@ pub(crate) mod errors;
 pub(crate) mod identity;
 pub(crate) mod listing;
 pub(crate) mod recovery;
+mod rounds;
 pub(crate) mod wire;

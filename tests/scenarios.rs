@@ -3,10 +3,14 @@
 mod commands;
 mod faults;
 mod identity;
+mod journal;
 mod memory;
+mod mirroring;
+mod only;
 mod overwrite;
 mod reports;
 mod rounds;
+mod selecting;
 mod signals;
 mod status;
 mod verifying;

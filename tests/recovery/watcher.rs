@@ -28,13 +28,19 @@ pub(super) struct Watcher {
 
 impl Watcher {
     pub(super) fn start(sink: PathBuf, source: Snapshot) -> Self {
+        Self::start_but_for(sink, source, &[])
+    }
+
+    /// Looks at everything but files of these names, which change meanwhile.
+    pub(super) fn start_but_for(sink: PathBuf, source: Snapshot, names: &[&str]) -> Self {
+        let names: Vec<_> = names.iter().map(OsString::from).collect();
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             // By path and inode: what was whole once needs no second look.
             let mut whole = HashSet::new();
             while !told.load(Ordering::Relaxed) {
-                look(&sink, &sink, &source, &mut whole);
+                look((&sink, &names), &sink, &source, &mut whole);
                 thread::sleep(PAUSE);
             }
             whole.len()
@@ -50,15 +56,18 @@ impl Watcher {
     }
 }
 
-fn look(root: &Path, folder: &Path, source: &Snapshot, whole: &mut HashSet<(OsString, u64)>) {
+fn look((root, but_for): (&Path, &[OsString]), folder: &Path, source: &Snapshot, whole: &mut HashSet<(OsString, u64)>) {
     // What is gone between the listing and the look was temporary.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
         let name = path.strip_prefix(root).unwrap().as_os_str().to_owned();
         if metadata.is_dir() {
-            look(root, &path, source, whole);
-        } else if !name.to_string_lossy().contains(".culvert-") && !whole.contains(&(name.clone(), metadata.ino())) {
+            look((root, but_for), &path, source, whole);
+            continue;
+        }
+        let is_temporary = name.to_string_lossy().contains(".culvert-");
+        if !is_temporary && !but_for.contains(&name) && !whole.contains(&(name.clone(), metadata.ino())) {
             let Some(Item::File { bytes, .. }) = source.items().get(&name) else {
                 panic!("{name:?} isn't in the source");
             };

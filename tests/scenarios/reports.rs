@@ -156,7 +156,32 @@ fn the_report_is_put_at_the_sink_too() {
     reports.sort();
     expected.sort();
     assert_eq!(reports, expected, "the second round deletes no report of the first");
-    let left: Vec<_> =
-        fs::read_dir(scratch.path("state/pipelines/test")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tmp")), "{left:?}");
+    // Nor does it leave what a killed process had laid out for the sink.
+    fs::create_dir_all(scratch.path("state/pipelines/test/for-the-sink-abcdef/reports")).unwrap();
+    scratch.run(&pipeline).expect_code(0);
+    let left = fs::read_dir(scratch.path("state/pipelines/test")).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.starts_with(".tmp") || name.starts_with("for-the-sink-")), "{left:?}");
+}
+
+/// As if its process had been killed between the end of the round and its report.
+#[test]
+fn a_report_that_is_missing_is_made_up_for() {
+    let scratch = stage();
+    let pipeline = scratch.pipeline(&format!("{RULES}\nto_sink = true"));
+    scratch.run(&pipeline).expect_code(2);
+    let folder = scratch.path("state/pipelines/test/report");
+    let lists = ["manifest.csv", "moved.jsonl", "failed.csv", "skipped.csv", "SHA256SUMS"];
+    let written = lists.map(|name| fs::read(folder.join(name)).unwrap());
+    fs::remove_dir_all(&folder).unwrap();
+    scratch.run(&pipeline).expect_code(2);
+    let rounds = fs::read_to_string(folder.join("rounds.jsonl")).unwrap();
+    let rounds: Vec<Value> = rounds.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |round: &Value| (round["number"].as_u64().unwrap(), round["objects"]["moved"].as_u64().unwrap());
+    assert_eq!(rounds.iter().map(of).collect::<Vec<_>>(), [(1, NAMES.len() as u64), (2, 0)]);
+    // The second round's lists stand at home by now; both are at the sink.
+    let made_up = scratch.path("sink/.culvert-reports").join(rounds[0]["run"].as_str().unwrap());
+    for (name, written) in lists.iter().zip(&written) {
+        assert!(fs::read(made_up.join(name)).unwrap() == *written, "{name}");
+    }
 }

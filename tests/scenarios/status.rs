@@ -1,23 +1,31 @@
 //! `engine status` and `engine report` while another process runs, after it was killed, and after it's
 //! done.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{Scratch, tree::Random};
+use crate::harness::{Running, Scratch, tree::Random};
 
-/// What a status says within it is what it will say.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// At 200 kB/s they take 40 s, which leaves time to look.
+const FILES: usize = 400;
 
 fn status(scratch: &Scratch) -> Value {
     let ended = scratch.engine(&["status", "--json"]);
     ended.expect_code(0);
     serde_json::from_str(&ended.output).unwrap()
+}
+
+/// What a status says once something has been moved.
+fn under_way(scratch: &Scratch, running: &mut Running) -> Value {
+    loop {
+        let shown = status(scratch);
+        if shown[0]["run"]["objects"]["moved"].as_u64().is_some_and(|moved| moved > 0) {
+            return shown;
+        }
+        assert!(running.ended().is_none(), "the run ended before it was looked at: {shown}");
+    }
 }
 
 #[test]
@@ -44,18 +52,11 @@ fn what_cannot_be_read_hides_nothing_else() {
 #[test]
 fn a_run_shows_while_it_runs_and_when_it_was_killed() {
     let scratch = Scratch::new();
-    Random::seeded().fill(&scratch.path("source"), (0..200).map(|_| 20_000));
+    Random::seeded().fill(&scratch.path("source"), (0..FILES).map(|_| 20_000));
     let limit = "[tunnel]\nmax_bandwidth = \"200 kB/s\"\n[transfer]\nworkers = 2";
     let pipeline = scratch.pipeline(limit);
-    let running = scratch.start_apart(&["run", pipeline.to_str().unwrap()]);
-    let begin = Instant::now();
-    let shown = loop {
-        let shown = status(&scratch);
-        if shown[0]["run"]["objects"]["moved"].as_u64().is_some_and(|moved| moved > 0) {
-            break shown;
-        }
-        assert!(begin.elapsed() < DEADLINE, "{shown}");
-    };
+    let mut running = scratch.start_apart(&["run", pipeline.to_str().unwrap()]);
+    let shown = under_way(&scratch, &mut running);
     assert_eq!((&shown[0]["pipeline"], &shown[0]["state"]), (&"test".into(), &"running".into()), "{shown}");
     assert_eq!(shown[0]["process"], running.pid());
     let rate = shown[0]["run"]["bytes_per_second"].as_u64().unwrap();
@@ -70,11 +71,11 @@ fn a_run_shows_while_it_runs_and_when_it_was_killed() {
     fs::write(&pipeline, fs::read_to_string(&pipeline).unwrap().replace("200 kB/s", "200 MB/s")).unwrap();
     scratch.run(&pipeline).expect_code(0);
     let shown = status(&scratch);
-    assert_eq!(
-        (&shown[0]["state"], &shown[0]["run"]["objects"]["moved"]),
-        (&"finished".into(), &200.into()),
-        "{shown}"
-    );
+    assert_eq!(shown[0]["state"], "finished", "{shown}");
+    let count = |what: &str| shown[0]["run"]["objects"][what].as_u64().unwrap();
+    // What was moved in the killed process's last moment isn't in the journal: it's found at the sink.
+    assert_eq!(count("moved") + count("skipped"), FILES as u64, "{shown}");
+    assert!(count("moved") > FILES as u64 / 2, "{shown}");
     let people = scratch.engine(&["status"]);
     assert!(people.expect_code(0).output.starts_with("test  finished"), "{}", people.output);
 }
@@ -82,13 +83,10 @@ fn a_run_shows_while_it_runs_and_when_it_was_killed() {
 #[test]
 fn an_interrupted_run_is_said_to_be() {
     let scratch = Scratch::new();
-    Random::seeded().fill(&scratch.path("source"), (0..200).map(|_| 20_000));
+    Random::seeded().fill(&scratch.path("source"), (0..FILES).map(|_| 20_000));
     let pipeline = scratch.pipeline("[tunnel]\nmax_bandwidth = \"200 kB/s\"");
-    let running = scratch.start_apart(&["run", pipeline.to_str().unwrap()]);
-    let begin = Instant::now();
-    while status(&scratch)[0]["run"]["objects"]["moved"].as_u64().is_none_or(|moved| moved == 0) {
-        assert!(begin.elapsed() < DEADLINE);
-    }
+    let mut running = scratch.start_apart(&["run", pipeline.to_str().unwrap()]);
+    under_way(&scratch, &mut running);
     running.signal(Signal::SIGINT);
     running.wait().expect_code(130);
     assert_eq!(status(&scratch)[0]["state"], "interrupted");

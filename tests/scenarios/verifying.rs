@@ -87,6 +87,18 @@ fn a_sink_that_is_gone_lacks_everything() {
 }
 
 #[test]
+fn the_source_may_be_gone() {
+    let (scratch, pipeline) = stage();
+    fs::remove_dir_all(scratch.path("source")).unwrap();
+    let ended = verify(&scratch, &pipeline, &["--reread"]);
+    ended.expect_code(0);
+    assert_eq!(ended.events_named("findings")[0]["ok"], 30);
+    // Nothing of the source is there, or there is no source: that can't be told apart from it being away.
+    let ended = verify(&scratch, &pipeline, &["--source"]);
+    assert!(matches!(ended.code, Some(2 | 3)), "{:?}", ended.code);
+}
+
+#[test]
 fn without_a_run_there_is_nothing_to_verify() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("source")).unwrap();

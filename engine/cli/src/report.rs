@@ -17,7 +17,7 @@ use std::{
 };
 
 use culvert_flow::{
-    journal::{Reader, Wanted},
+    journal::{Reader, RunRecord, Wanted},
     select::RuleHits,
     sync::Cancel,
 };
@@ -92,6 +92,16 @@ pub(crate) fn write(journal: &Path, folder: &Path, round: Round, stop: &Cancel) 
     finish(folder, &figures).map_err(failed)
 }
 
+/// Whether the report in `folder` is this run's, and whole.
+pub(crate) fn is_of(folder: &Path, run: &RunRecord) -> bool {
+    let summary = || -> Option<serde_json::Value> {
+        serde_json::from_str(&fs::read_to_string(folder.join(SUMMARY_JSON)).ok()?).ok()
+    };
+    let ended = run.ended.and_then(list::rfc3339);
+    summary()
+        .is_some_and(|summary| summary["number"] == run.id && ended.is_some_and(|ended| summary["ended"] == *ended))
+}
+
 /// The figures come last: who finds them finds the lists that they're of.
 fn finish(folder: &Path, figures: &Figures) -> io::Result<()> {
     let json = figures.json();
@@ -102,7 +112,13 @@ fn finish(folder: &Path, figures: &Figures) -> io::Result<()> {
         draft.keep()?;
     }
     let mut rounds = File::options().append(true).create(true).open(folder.join(ROUNDS))?;
-    rounds.write_all(format!("{json}\n").as_bytes())
+    let before = rounds.metadata()?.len();
+    let written = rounds.write_all(format!("{json}\n").as_bytes());
+    if written.is_err() {
+        // Half a line would spoil the next round's.
+        rounds.set_len(before)?;
+    }
+    written
 }
 
 // === impl Files ===

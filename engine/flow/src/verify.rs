@@ -9,7 +9,7 @@ mod checker;
 use std::{
     fmt,
     num::{NonZeroU32, NonZeroUsize},
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
@@ -22,7 +22,7 @@ use crate::{
     error::{Code, Error},
     journal::{Reader, Record, Wanted},
     meter::Meter,
-    object::{Algorithm, Capabilities, Checksums, Key},
+    object::{Algorithm, Capabilities, Checksums, InvalidKey, Key},
     run::{Grade, LocalFuture, Spawn, State, everybody},
     sink::{NoReadBack, OpenSink, READ_BACK},
     source::OpenSource,
@@ -173,7 +173,9 @@ async fn feed(context: Arc<Context>, sender: mpsc::Sender<Record>) {
     let feeding = async {
         let reader = Reader::open(&context.asked.journal)?;
         for record in reader.records(Wanted::Manifest) {
-            if sender.send(record?).await.is_err() {
+            let record = record?;
+            Key::parse(&record.name).map_err(|invalid| damaged(&context.asked.journal, &record.name, invalid))?;
+            if sender.send(record).await.is_err() {
                 break;
             }
         }
@@ -182,6 +184,12 @@ async fn feed(context: Arc<Context>, sender: mpsc::Sender<Record>) {
     if let Ok(Err(error)) = context.stop.or(feeding).await {
         context.stop_for(error);
     }
+}
+
+/// What can't have been moved stands in the journal as moved.
+fn damaged(journal: &Path, name: &str, invalid: InvalidKey) -> Error {
+    let message = format!("the journal {} says that {name:?} was moved: {invalid}", journal.display());
+    Error::new(Code::CORRUPT, "verify", message)
 }
 
 // === impl Context ===

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use culvert_flow::journal::{Reader, RunRecord, Wanted};
@@ -133,13 +133,15 @@ fn summary(
 
 /// None where it's missing or another run's.
 fn written(folder: &Path, run: &RunRecord, format: ReportFormat) -> Option<String> {
-    let ended = report::list::rfc3339(run.ended?)?;
-    let read = |name: &str| -> Option<String> { fs::read_to_string(PathBuf::from(folder).join(name)).ok() };
-    let json: serde_json::Value = serde_json::from_str(&read(report::SUMMARY_JSON)?).ok()?;
-    let is_ours = json["number"] == run.id && json["ended"] == ended.as_str();
-    is_ours.then_some(())?;
+    if !report::is_of(folder, run) {
+        return None;
+    }
+    let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
     match format {
-        ReportFormat::Json => Some(json.to_string()),
+        ReportFormat::Json => {
+            let json: serde_json::Value = serde_json::from_str(&read(report::SUMMARY_JSON)?).ok()?;
+            Some(json.to_string())
+        }
         ReportFormat::Table | ReportFormat::Csv => read(report::SUMMARY_TEXT),
     }
 }

@@ -69,6 +69,12 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
         let journal = Arc::new(open_journal(&assembly, asked)?);
         let (sweep, json) = (asked.restart, asked.pipeline.json);
         let runner = Runner { assembly: &assembly, selection, source, sink, journal, sweep, json };
+        if let Err(failure) = reporting::make_up(&runner, &mut signals).await {
+            crate::output::error(&failure);
+            if failure.exit == Exit::Interrupted {
+                return Ok(failure.exit);
+            }
+        }
         rounds::rounds(&runner, &mut signals).await
     })
 }
@@ -123,7 +129,12 @@ pub(super) fn job(
 /// What is shown of a run of this pipeline.
 pub(super) fn output(assembly: &Assembly, round: u32, json: bool, objects: bool) -> Arc<Output> {
     let pipeline = &assembly.pipeline;
-    let run = Run { id: run_id(), pipeline: pipeline.name.clone(), round, limits: assembly.tunnel_limits };
+    let run = Run {
+        id: run_id(SystemTime::now(), seed()),
+        pipeline: pipeline.name.clone(),
+        round,
+        limits: assembly.tunnel_limits,
+    };
     let meter = Arc::new(Meter::new(pipeline.transfer.workers.get()));
     Arc::new(Output::new(run, meter, assembly.tunnel.clone(), json, objects))
 }
@@ -167,7 +178,7 @@ impl Runner<'_> {
         output.summary(&summary);
         let mut report = Exit::Done;
         if summary.state != State::Interrupted
-            && let Err(failure) = reporting::report(self, &output, rules.hits(), signals).await
+            && let Err(failure) = reporting::report(self, output.run_id().to_owned(), rules.hits(), signals).await
         {
             // What was moved is moved, and the next round has a report of its own.
             crate::output::error(&failure);
@@ -187,9 +198,9 @@ fn stop(cancel: &Cancel, by_window: bool) {
 }
 
 /// Tells runs apart: when it began, to the millisecond, and some chance.
-fn run_id() -> String {
-    let now = jiff::Timestamp::now();
-    format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%S%3fZ"), seed() & 0xffff)
+fn run_id(began: SystemTime, chance: u64) -> String {
+    let began = jiff::Timestamp::try_from(began).unwrap_or_default();
+    format!("{}-{:04x}", began.strftime("%Y%m%dT%H%M%S%3fZ"), chance & 0xffff)
 }
 
 pub(super) fn exit(summary: &Summary) -> Exit {

@@ -66,14 +66,20 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 }
 
 fn standing(name: String, journal: &Path) -> Result<Standing, culvert_flow::error::Error> {
-    // Whoever holds it when it's looked at first may have ended the run by the time it's read.
-    let holder = held_by(journal)?;
-    let run = match Reader::open(journal) {
-        // Somebody is about to begin.
-        Err(error) if error.code == Code::NOT_FOUND => None,
-        reader => reader?.last_run()?,
-    };
-    Ok(Standing { name, holder, run })
+    let mut holder = held_by(journal)?;
+    loop {
+        let run = match Reader::open(journal) {
+            // Somebody is about to begin.
+            Err(error) if error.code == Code::NOT_FOUND => None,
+            reader => reader?.last_run()?,
+        };
+        // A run that began or ended between the two looks would pass for one that was killed, or that waits.
+        let still = held_by(journal)?;
+        if still == holder {
+            return Ok(Standing { name, holder, run });
+        }
+        holder = still;
+    }
 }
 
 // === impl Standing ===
@@ -123,8 +129,13 @@ impl Standing {
         let since = rfc3339(run.ended.unwrap_or(run.started)).unwrap_or_default();
         let so_far = if run.listing_done { "" } else { " so far" };
         let (bytes, rate) = (HumanBytes(run.bytes_moved), HumanBytes(rate(run)));
+        // Of one that's over they are the same.
+        let expected = match run.bytes_expected.max(run.bytes_moved) {
+            more if more > run.bytes_moved => format!(" of {}{so_far}", HumanBytes(more)),
+            _ => String::new(),
+        };
         text.push_str(&format!(
-            ", round {} since {since}\n  listed {}{so_far}, moved {}, skipped {}, failed {}, deleted {}; {bytes}, {rate}/s",
+            ", round {} since {since}\n  listed {}{so_far}, moved {}, skipped {}, failed {}, deleted {}; {bytes}{expected}, {rate}/s",
             run.round, run.listed, run.moved, run.skipped, run.failed, run.deleted,
         ));
         if let Some(error) = &run.error {

@@ -18,6 +18,9 @@ use crate::{
     exit::{Exit, Failure},
 };
 
+/// What the names of folders begin with in which a report waits for the sink.
+const STAGE: &str = "for-the-sink-";
+
 /// Puts what is in `folder` below the reports' prefix and the run's id, if the pipeline asks for it.
 ///
 /// # Errors
@@ -32,7 +35,8 @@ pub(crate) async fn deliver(
     let prefix = format!("{}{run}/", assembly.pipeline.report.prefix);
     let failed =
         |error: io::Error| Failure::could_not_go_on(format!("the report can't be staged for the sink: {error}"));
-    let stage = tempfile::tempdir_in(&assembly.state).map_err(failed)?;
+    remove_stages(&assembly.state).map_err(failed)?;
+    let stage = tempfile::Builder::new().prefix(STAGE).tempdir_in(&assembly.state).map_err(failed)?;
     lay_out(folder, &stage.path().join(&prefix)).map_err(failed)?;
     let Some(source) = assembly.reports(stage.path())? else { return Ok(()) };
     let mut transfer = assembly.pipeline.transfer.clone();
@@ -62,6 +66,17 @@ pub(crate) async fn deliver(
         }
         State::Finished => Ok(()),
     }
+}
+
+/// Removes what a killed process left: whoever holds the journal is the only one here.
+fn remove_stages(state: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(state)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(STAGE) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The files of the report at their keys, as links: they're replaced, never changed. The list of

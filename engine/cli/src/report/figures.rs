@@ -1,6 +1,6 @@
 //! A run's figures, the same for people and for programs. Counts what it's shown, and reads nothing.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use culvert_flow::{
     journal::{Outcome, Record, RunRecord},
@@ -125,13 +125,12 @@ impl Figures {
     }
 }
 
-/// How long a run has taken, until its figures were written.
+/// How long a run has been worked on, until its figures were written.
 pub(crate) fn seconds(run: &RunRecord) -> f64 {
-    let until = run.ended.unwrap_or(run.updated);
-    until.duration_since(run.started).unwrap_or(Duration::ZERO).as_secs_f64()
+    run.duration().as_secs_f64()
 }
 
-/// Bytes moved per second since the run began.
+/// Bytes moved per second while it was worked on.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -2,20 +2,22 @@
 //! and ends with the process, so a crash leaves nothing to clean up; the file stays.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::File,
     io::{Read, Seek, Write},
+    os::fd::AsFd,
     path::Path,
-    thread,
-    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, fcntl},
+    libc,
 };
 
 use crate::error::{Code, Error};
 
 /// More than a process id in decimal; what else is in the file isn't ours.
 const MAX_PID_BYTES: u64 = 20;
-/// Whoever only looks who the holder is holds the lock for an instant: another try is past it.
-const TRIES: u32 = 3;
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// The right to write a journal; given back when it's dropped.
 #[derive(Debug)]
@@ -23,7 +25,8 @@ pub(super) struct Holder {
     _file: File,
 }
 
-/// The process that holds a journal; 0 if it can't be told.
+/// The process that holds a journal; 0 if it can't be told. Only asks the kernel: whoever took the lock
+/// to find out would be in the way of a run that begins.
 pub(super) fn held_by(journal: &Path) -> Result<Option<u32>, Error> {
     let path = journal.with_extension("lock");
     let mut file = match File::open(&path) {
@@ -31,11 +34,19 @@ pub(super) fn held_by(journal: &Path) -> Result<Option<u32>, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failure(&path, &error)),
     };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(process(&mut file).unwrap_or(0))),
-        Err(TryLockError::Error(error)) => Err(failure(&path, &error)),
+    let mut lock = whole_file();
+    match fcntl(file.as_fd(), FcntlArg::F_OFD_GETLK(&mut lock)) {
+        Ok(_) if i32::from(lock.l_type) == libc::F_UNLCK => Ok(None),
+        Ok(_) => Ok(Some(process(&mut file).unwrap_or(0))),
+        Err(error) => Err(failure(&path, &error.into())),
     }
+}
+
+/// A lock of an open file description, for writing, over all of its file (fcntl(2), "Open file
+/// description locks").
+#[allow(clippy::cast_possible_truncation, reason = "the kernel's own small numbers, in the width of its structure")]
+fn whole_file() -> libc::flock {
+    libc::flock { l_type: libc::F_WRLCK as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
 }
 
 fn failure(path: &Path, error: &std::io::Error) -> Error {
@@ -61,15 +72,10 @@ impl Holder {
         // Not truncated: it may be another's, whose name is wanted.
         let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(failed)?;
-        let mut tries = 1;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if tries < TRIES => thread::sleep(BETWEEN_TRIES),
-                Err(TryLockError::WouldBlock) => return Err(held(journal, &path, &mut file)),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
-            tries += 1;
+        match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&whole_file())) {
+            Ok(_) => {}
+            Err(Errno::EAGAIN | Errno::EACCES) => return Err(held(journal, &path, &mut file)),
+            Err(error) => return Err(failed(error.into())),
         }
         let write = |file: &mut File| {
             file.set_len(0)?;

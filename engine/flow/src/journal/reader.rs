@@ -2,7 +2,10 @@
 //! it. Pages through in key order and holds one page; never blocks the writer for longer than that, so
 //! a report of a run under way isn't of one moment.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -17,7 +20,7 @@ use crate::{error::Error, object::Checksums};
 const PAGE: i64 = 1024;
 
 const RUNS: &str = "SELECT id, round, started, updated, ended, process, state, error, listed, moved, skipped, \
-    failed, deleted, repaired, retries, bytes, bytes_moved, bytes_expected, listing_done FROM runs";
+    failed, deleted, repaired, retries, bytes, bytes_moved, bytes_expected, listing_done, resumed, worked FROM runs";
 
 /// A journal that's read; any number of them, in any process.
 #[derive(Debug)]
@@ -127,7 +130,7 @@ impl Reader {
         Records { reader: self, wanted, page: Vec::new().into_iter(), after: Some(String::new()) }
     }
 
-    /// Records behind `after`; at most a page.
+    /// Records behind `after`, each behind the one before it; at most a page.
     fn page(&self, wanted: Wanted, after: &str) -> Result<Vec<Record>, Error> {
         let (filter, run) = wanted.filter();
         let sql = format!(
@@ -139,7 +142,13 @@ impl Reader {
             let rows = statement.query_map(params![after, run, PAGE], record)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
-        read().map_err(|error: rusqlite::Error| self.failure(&error))
+        let page = read().map_err(|error: rusqlite::Error| self.failure(&error))?;
+        // Pages of a damaged tree could follow each other for ever.
+        let before = std::iter::once(after).chain(page.iter().map(|record| record.name.as_str()));
+        if before.zip(&page).any(|(before, record)| before >= record.name.as_str()) {
+            return Err(schema::out_of_order(&self.path));
+        }
+        Ok(page)
     }
 
     /// One object, by its key or name.
@@ -205,7 +214,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         run: row.get(2)?,
         at_sink: settled == 1 || settled == 2,
         kind: codes::kind(row.get(4)?),
-        size: row.get::<_, Option<i64>>(5)?.map(number),
+        size: size(row.get(5)?)?,
         modified: row.get::<_, Option<i64>>(6)?.and_then(codes::from_nanos),
         version: row.get(7)?,
         checksums: row.get::<_, Option<Vec<u8>>>(8)?.map_or_else(Checksums::new, |packed| codes::unpack(&packed)),
@@ -220,10 +229,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
     let time = |millis: i64| codes::from_millis(millis).unwrap_or(std::time::UNIX_EPOCH);
     let figure = |column: usize| row.get::<_, i64>(column).map(number);
+    let started = time(row.get(2)?);
     Ok(RunRecord {
         id: row.get(0)?,
         round: row.get(1)?,
-        started: time(row.get(2)?),
+        started,
+        resumed: row.get::<_, Option<i64>>(19)?.map_or(started, time),
+        worked: Duration::from_millis(figure(20)?),
         updated: time(row.get(3)?),
         ended: row.get::<_, Option<i64>>(4)?.map(time),
         process: row.get(5)?,
@@ -241,6 +253,10 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         bytes_expected: figure(17)?,
         listing_done: row.get(18)?,
     })
+}
+
+fn size(size: Option<i64>) -> rusqlite::Result<Option<u64>> {
+    size.map(|size| u64::try_from(size).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(5, size))).transpose()
 }
 
 /// A figure that was written from one without sign.

@@ -1,7 +1,10 @@
 //! What goes into a journal and comes out of it. Numbers of reasons, outcomes and states are those of
 //! the file: none ever changes its meaning.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crossbeam_channel::Sender;
 
@@ -162,6 +165,10 @@ pub struct RunRecord {
     pub id: i64,
     pub round: u32,
     pub started: SystemTime,
+    /// When its last process took it over: as `started`, unless it was resumed.
+    pub resumed: SystemTime,
+    /// For how long earlier processes had worked on it.
+    pub worked: Duration,
     /// When the figures were written.
     pub updated: SystemTime,
     pub ended: Option<SystemTime>,
@@ -313,6 +320,17 @@ impl Outcome {
             Self::Skipped(reason) => reason,
             Self::Deleted => "deleted",
         }
+    }
+}
+
+// === impl RunRecord ===
+
+impl RunRecord {
+    /// For how long it has been worked on, until its figures were written; the time between two processes
+    /// aside.
+    pub fn duration(&self) -> Duration {
+        let until = self.ended.unwrap_or(self.updated);
+        self.worked.saturating_add(until.duration_since(self.resumed).unwrap_or_default())
     }
 }
 

@@ -1,8 +1,14 @@
 //! The journal by itself: what comes back, what's refused, and what a crash leaves.
 
+mod damaged;
 mod killed;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 
@@ -184,6 +190,30 @@ fn a_run_that_was_killed_is_resumed_and_loses_its_last_group_only() {
     assert_eq!(begin(&journal), Started { run: first.run + 1, resumed: false, after: None });
 }
 
+/// A night between two processes is no part of a run's time.
+#[test]
+fn the_time_of_a_run_is_that_of_its_processes() {
+    let place = Place::new();
+    let journal = place.open();
+    begin(&journal);
+    journal.end(&summary(State::Interrupted), false).expect("written");
+    drop(journal);
+    let last = |journal: &Journal| journal.reader().expect("it reads").last_run().expect("read").expect("a run");
+    let journal = place.open();
+    // It began two hours ago, was worked on for a minute and a half in two goes, and then left alone.
+    let now = codes::millis(SystemTime::now());
+    let connection = rusqlite::Connection::open(place.path()).expect("it opens");
+    let sql = "UPDATE runs SET started = ?1, resumed = ?2, updated = ?3, ended = ?3, worked = 60000";
+    connection.execute(sql, [now - 7_200_000, now - 3_600_000, now - 3_570_000]).expect("written");
+    assert_eq!(last(&journal).duration(), Duration::from_secs(90));
+    begin(&journal);
+    let resumed = last(&journal);
+    assert_eq!((resumed.worked, resumed.state), (Duration::from_secs(90), RunState::Running));
+    assert!(resumed.duration() < Duration::from_secs(300), "{:?}", resumed.duration());
+    journal.end(&summary(State::Finished), true).expect("written");
+    assert!(last(&journal).duration() < Duration::from_secs(300));
+}
+
 #[test]
 fn the_listing_goes_on_where_everything_before_is_done() {
     let place = Place::new();
@@ -252,6 +282,52 @@ fn a_journal_has_one_holder() {
     drop(journal);
     assert_eq!(held_by(&place.path()), Ok(None));
     place.open();
+}
+
+/// Those who look who holds a journal, and read it, are in nobody's way, and never see half of one.
+#[test]
+fn looking_disturbs_no_one_who_begins() {
+    let places: Vec<_> = (0..30).map(|_| Place::new()).collect();
+    let at = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while let Some(place) = places.get(at.load(Ordering::Relaxed)) {
+                    held_by(&place.path()).expect("it's asked");
+                    if let Err(error) = Reader::open(&place.path()) {
+                        assert_eq!(error.code, Code::NOT_FOUND, "{error}");
+                    }
+                }
+            });
+        }
+        // Told at the end, so that those who look end too.
+        let opened: Vec<_> = places
+            .iter()
+            .map(|place| {
+                let opened = Journal::open(&place.path(), &place.identity).map(drop);
+                at.fetch_add(1, Ordering::Relaxed);
+                opened
+            })
+            .collect();
+        assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    });
+}
+
+/// A log whose journal was moved away isn't played into the next one.
+#[test]
+fn what_outlived_its_journal_is_not_taken_for_a_part_of_the_next() {
+    let place = Place::new();
+    let journal = place.open();
+    begin(&journal);
+    journal.record(moved("a")).expect("recorded");
+    journal.flush().expect("written");
+    let log = place.folder.path().join("journal.sqlite-wal");
+    let kept = fs::read(&log).expect("it's there while it's open");
+    drop(journal);
+    fs::remove_file(place.path()).expect("moved away");
+    fs::write(&log, kept).expect("written");
+    fs::write(place.folder.path().join("journal.sqlite-new"), "half made").expect("written");
+    assert_eq!(names(&place.open(), Wanted::Everything), Vec::<String>::new());
 }
 
 #[test]

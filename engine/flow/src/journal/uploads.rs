@@ -37,7 +37,9 @@ impl OpenUpload {
             (None, None) => self.modified.is_some() && self.modified == item.modified,
             _ => false,
         };
-        same_version && self.size == item.size && self.part_size > 0
+        // What has a single part isn't uploaded in parts.
+        let size = self.size.and_then(|size| u64::try_from(size).ok());
+        same_version && self.size == item.size && size.is_some_and(|size| (1..size).contains(&self.part_size))
     }
 }
 
@@ -51,9 +53,9 @@ impl Lookup {
             let mut statement = self.connection.prepare(sql)?;
             let rows = statement.query_map(params![MAX_UPLOADS], upload)?;
             let uploads = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-            let next = "SELECT coalesce(max(id), 0) + 1 FROM uploads";
-            let next = self.connection.query_row(next, [], |row| row.get(0))?;
-            Ok((uploads, next))
+            let last = "SELECT coalesce(max(id), 0) FROM uploads";
+            let last: i64 = self.connection.query_row(last, [], |row| row.get(0))?;
+            Ok((uploads, last.saturating_add(1)))
         };
         let (uploads, next) = read().map_err(|error: rusqlite::Error| schema::failure(&self.path, &error))?;
         let uploads = uploads.into_iter().filter_map(|(key, upload)| Some((Key::parse(&key).ok()?, upload)));

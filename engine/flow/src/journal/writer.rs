@@ -95,10 +95,14 @@ impl Writer {
 
     pub(super) fn run(mut self) {
         loop {
-            let first = match self.entries.recv_timeout(PROGRESS_TIME) {
+            // Between runs nothing wakes it.
+            let next = match self.run {
+                Some(_) => self.entries.recv_timeout(PROGRESS_TIME),
+                None => self.entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let first = match next {
                 Ok(first) => Some(first),
-                Err(RecvTimeoutError::Timeout) if self.run.is_some() => None,
-                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.turn(None);
                     break;
@@ -184,8 +188,7 @@ impl Writer {
         }
         run.written = Instant::now();
         let figures = run.before.and(&Figures::of_meter(&run.meter));
-        let expected = count(run.meter.bytes_expected.get());
-        let id = run.id;
+        let (id, expected) = (run.id, run.bytes_expected());
         let listed = run.meter.listing_done.load(Ordering::Relaxed);
         self.write_figures(id, &figures, SystemTime::now())?;
         let sql = "UPDATE runs SET bytes_expected = ?2, listing_done = ?3 WHERE id = ?1";
@@ -218,22 +221,29 @@ impl Writer {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, figures))
         });
         let last = last.optional()?;
+        let before_it = last.as_ref().map(|(.., figures)| figures.deleted);
         let (id, resumed, before) = match last {
             Some((id, state, figures)) if ![RunState::FINISHED, RunState::FAILED_WHOLE].contains(&state) => {
                 (id, true, figures)
             }
-            Some((id, ..)) => (id + 1, false, Figures::default()),
+            // Of a file that says otherwise, the number is taken, which ends the run.
+            Some((id, ..)) => (id.saturating_add(1), false, Figures::default()),
             None => (1, false, Figures::default()),
         };
         let (process, now) = (std::process::id(), millis(now));
         if resumed {
-            let sql =
-                "UPDATE runs SET state = ?2, process = ?3, updated = ?4, ended = NULL, error = NULL WHERE id = ?1";
+            // How long nobody worked on it doesn't count.
+            let sql = "UPDATE runs SET worked = worked + max(0, updated - coalesce(resumed, started)), \
+                       resumed = ?4, state = ?2, process = ?3, updated = ?4, ended = NULL, error = NULL WHERE id = ?1";
             self.connection.execute(sql, params![id, RunState::RUNNING, process, now])?;
         } else {
             let sql = "INSERT INTO runs (id, round, started, updated, process, state) VALUES (?1, ?2, ?3, ?3, ?4, ?5)";
             self.connection.execute(sql, params![id, round, now, process, RunState::RUNNING])?;
             self.connection.execute("DELETE FROM position", [])?;
+            if before_it.is_some_and(|deleted| deleted > 0) {
+                // Nobody asks any more, and names that never come again would pile up.
+                self.connection.execute("DELETE FROM objects WHERE outcome = ?1", [Outcome::DELETED])?;
+            }
         }
         let after = "SELECT after FROM position WHERE folder = ''";
         let after = self.connection.query_row(after, [], |row| row.get::<_, String>(0)).optional()?;
@@ -261,7 +271,7 @@ impl Writer {
         let sql = "UPDATE runs SET state = ?2, ended = ?3, error = ?4, repaired = repaired + ?5, \
                    bytes_expected = ?6, listing_done = ?7 WHERE id = ?1";
         let error = error.as_deref().map(message);
-        let expected = count(run.meter.bytes_expected.get());
+        let expected = run.bytes_expected();
         let listed = run.meter.listing_done.load(Ordering::Relaxed);
         let values = params![run.id, state, millis(now), error, count(summary.repaired), expected, listed];
         self.connection.execute(sql, values).map(|_| ())
@@ -304,6 +314,15 @@ fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+// === impl Run ===
+
+impl Run {
+    /// What an earlier process moved isn't expected again by this one.
+    fn bytes_expected(&self) -> i64 {
+        count(self.meter.bytes_expected.get()).saturating_add(self.before.bytes_moved)
+    }
+}
+
 // === impl Figures ===
 
 impl Figures {
@@ -335,14 +354,14 @@ impl Figures {
 
     fn and(&self, more: &Self) -> Self {
         Self {
-            listed: self.listed + more.listed,
-            moved: self.moved + more.moved,
-            skipped: self.skipped + more.skipped,
-            failed: self.failed + more.failed,
-            deleted: self.deleted + more.deleted,
-            retries: self.retries + more.retries,
-            bytes: self.bytes + more.bytes,
-            bytes_moved: self.bytes_moved + more.bytes_moved,
+            listed: self.listed.saturating_add(more.listed),
+            moved: self.moved.saturating_add(more.moved),
+            skipped: self.skipped.saturating_add(more.skipped),
+            failed: self.failed.saturating_add(more.failed),
+            deleted: self.deleted.saturating_add(more.deleted),
+            retries: self.retries.saturating_add(more.retries),
+            bytes: self.bytes.saturating_add(more.bytes),
+            bytes_moved: self.bytes_moved.saturating_add(more.bytes_moved),
         }
     }
 }

@@ -118,6 +118,9 @@ impl Book {
     }
 
     pub(super) fn failed(&self, name: &str, error: &Error, attempts: u32) -> Result<(), Error> {
+        // The next process must come across it again, so where the listing stands means nothing now. What has
+        // failed would wait for its end for ever, and be held in memory.
+        *lock(&self.position) = Position::default();
         self.journal.record(Entry::Failed { name: name.to_owned(), error: error.clone(), attempts })
     }
 
@@ -289,5 +292,30 @@ impl Position {
             None => self.last.clone(),
         }?;
         (self.written.as_ref() != Some(&behind)).then(|| self.written.insert(behind).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::Code,
+        journal::Identity,
+        memory::{error, key},
+    };
+
+    #[test]
+    fn what_fails_is_not_held_until_the_end() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let identity = Identity { source: "a".into(), sink: "b".into(), selection: "all".into() };
+        let journal = Journal::open(&folder.path().join("journal.sqlite"), &identity).expect("it opens");
+        let book = Book::begin(&Arc::new(journal), 1, &Arc::default(), Overwrite::IfDifferent).expect("it begins");
+        assert_eq!(book.begin_listing(true), None);
+        book.listed(&key("a"));
+        book.listed(&key("b"));
+        assert_eq!(lock(&book.position).outstanding.len(), 2);
+        book.failed("a", &error(Code::PERMISSION_DENIED), 1).expect("recorded");
+        book.listed(&key("c"));
+        assert!(lock(&book.position).outstanding.is_empty());
     }
 }

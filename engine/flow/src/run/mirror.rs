@@ -68,7 +68,7 @@ pub(super) async fn mirror<Si: OpenSink>(context: &Context, sinks: &Si, rules: &
         let Mirror { extra, total, .. } = counted;
         let message = format!(
             "{extra} of the sink's {total} objects aren't at the source, and a run may delete {max_percent} % of them: \
-             see whether the source is whole, or raise max_delete; nothing was deleted"
+             see whether the source is whole, or raise max_delete_percent; nothing was deleted"
         );
         return Err(Error::new(Code::LIMIT, "delete", message));
     }

@@ -209,6 +209,37 @@ async fn an_upload_that_the_sink_has_forgotten_starts_over() {
     journaled.stage.assert_identical();
 }
 
+/// What stands in the journal of an upload may be anything: it's never taken for parts of this object,
+/// or the run says what is wrong.
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_cannot_be_is_not_gone_on_with() {
+    for (sql, is_damage) in [
+        ("UPDATE uploads SET size = -1", false),
+        ("UPDATE uploads SET part_size = 0", false),
+        ("UPDATE uploads SET part_size = 9223372036854775807", false),
+        ("UPDATE uploads SET version = 'another', modified = NULL", false),
+        ("UPDATE parts SET number = number + 40", false),
+        ("UPDATE parts SET checksums = x'ffff'", false),
+        ("UPDATE parts SET number = -number", true),
+        ("UPDATE parts SET token = x'ff'", true),
+    ] {
+        let mut journaled = slow();
+        journaled.stop_after(Duration::from_millis(3_500)).await;
+        let connection = rusqlite::Connection::open(journaled.journal().path()).expect("it opens");
+        assert!(connection.execute(sql, []).expect(sql) > 0);
+        drop(connection);
+        journaled.reopen();
+        let summary = journaled.stage.run().await;
+        match summary.state {
+            State::Failed(error) if is_damage => assert_eq!(error.code, Code::CORRUPT, "{sql}"),
+            state => {
+                assert_eq!((state, summary.moved, is_damage), (State::Finished, 1, false), "{sql}");
+                journaled.stage.assert_identical();
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_nobody_goes_on_with_is_aborted_at_the_end() {
     let mut journaled = slow();

@@ -56,6 +56,7 @@ async fn what_the_source_has_lost_goes() {
     assert!(lock(&journaled.stage.sink.objects).remove(&key("reports/moved.csv")).is_some());
     journaled.stage.assert_identical();
     assert_eq!(journaled.stage.run().await.deleted, 0);
+    assert_eq!(journaled.names(|_| Wanted::Everything).len(), 18, "what is gone for good is forgotten");
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,3 +147,14 @@ async fn a_verification_can_be_stopped_and_refused() {
     let State::Failed(error) = verify(&journaled, true, false).await.0.state else { panic!("it can't be read back") };
     assert_eq!(error.code, Code::UNSUPPORTED);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_says_what_cannot_be_is_not_all_right() {
+    let journaled = moved().await;
+    let connection = rusqlite::Connection::open(journaled.journal().path()).expect("it opens");
+    connection.execute("UPDATE objects SET key = '../3' WHERE key = '3'", []).expect("written");
+    let (findings, _) = verify(&journaled, false, false).await;
+    let State::Failed(error) = findings.state else { panic!("{:?}", findings.state) };
+    assert_eq!(error.code, Code::CORRUPT);
+    assert!(error.message.contains("\"../3\""), "{error}");
+}
