@@ -28,6 +28,8 @@ fn down_and_up(kind: Kind, tls: bool, more: &str) {
     let up = second_pipeline(&scratch, &scratch.local("here"), &sink, transfer);
     let run = scratch.run(&up);
     run.expect_code(0);
+    // Each worker has uploaded more files than a server gives tickets with a control connection.
+    assert_eq!(run.summary()["retries"], 0, "{}", run.output);
     assert_carried(&scratch.path("here"), &server.path("made/back"));
     if kind == Kind::Proftpd {
         let graded = run.events_named("moved").iter().filter(|event| event["verified"] == "sha256").count();
@@ -64,6 +66,17 @@ fn proftpd_in_clear() {
 #[test]
 fn proftpd_under_tls() {
     down_and_up(Kind::Proftpd, true, "");
+}
+
+#[test]
+fn proftpd_under_tls_12() {
+    down_and_up(Kind::Proftpd, true, "tls_max = \"1.2\"\n");
+}
+
+/// Whose tickets run out after two uploads: fresh ones come with a fresh control connection.
+#[test]
+fn proftpd_under_nothing_but_tls_13() {
+    down_and_up(Kind::Proftpd, true, "tls_min = \"1.3\"\n");
 }
 
 #[test]

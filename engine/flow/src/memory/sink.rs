@@ -50,6 +50,8 @@ pub(crate) enum SinkFault {
     Fail(Error),
     /// Fails after the first chunk without taking more.
     FailEarly(Error),
+    /// Stops taking bytes after the first chunk, and repeats what the engine says to that.
+    Echo,
     /// Stores something else.
     Corrupt,
     /// Stores something else and doesn't know it.
@@ -119,7 +121,7 @@ impl MemorySink {
             all.extend_from_slice(&bytes);
             match fault {
                 Some(SinkFault::FailEarly(error)) => return Err(error.clone()),
-                Some(SinkFault::Hasty) => break,
+                Some(SinkFault::Hasty | SinkFault::Echo) => break,
                 _ => {}
             }
         }
@@ -185,14 +187,18 @@ impl OpenSink for Arc<MemorySink> {
 // === impl Instance ===
 
 impl Sink for Instance {
-    async fn put(&mut self, object: &Object, mut body: BodyReader, replace: Replace) -> Result<Object, Error> {
+    async fn put(&mut self, object: &Object, body: BodyReader, replace: Replace) -> Result<Object, Error> {
+        let BodyReader { mut chunks, end } = body;
         let sink = &self.0;
         sink.left_behind.fetch_add(1, Ordering::Relaxed);
         let result = async {
             let fault = sink.next_fault("put", object.key.as_str()).await?;
-            let bytes = sink.collect(&mut body.chunks, fault.as_ref()).await?;
+            let bytes = sink.collect(&mut chunks, fault.as_ref()).await?;
+            if matches!(fault, Some(SinkFault::Echo)) {
+                drop(chunks);
+            }
             if !matches!(fault, Some(SinkFault::Hasty)) {
-                body.end.whole().await?;
+                end.whole().await?;
             }
             sleep(sink.put_time).await;
             let mut stored = sink.store("put", object, bytes, replace)?;

@@ -72,8 +72,16 @@ impl Sink {
         let sent = begun.socket.send(data).await;
         drop(begun);
         let reply = control.reply().await?;
-        // What the source says comes first: a body that ended early makes the server say nothing.
-        let checksums = whole.await?;
+        let checksums = match whole.await {
+            Ok(checksums) => checksums,
+            // The engine gave up because nobody took its bytes any more: the cause is ours.
+            Err(error) if error.code == "cancelled" && !reply.is_done() => {
+                return Err(refused("write", key, &reply));
+            }
+            Err(error) if error.code == "cancelled" => return Err(sent.err().unwrap_or(error)),
+            // What the source says comes first: a body that ended early isn't the server's fault.
+            Err(error) => return Err(error),
+        };
         if !reply.is_done() {
             return Err(refused("write", key, &reply));
         }
