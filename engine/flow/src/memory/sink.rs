@@ -31,6 +31,8 @@ pub(crate) struct MemorySink {
     pub(crate) read_back: Arc<super::MemorySource>,
     /// `<operation> <key>`, in the order in which they ended well.
     pub(crate) log: Mutex<Vec<String>>,
+    /// Upload and number of each part, in the order in which they were stored.
+    pub(crate) part_log: Mutex<Vec<(String, u32)>>,
     pub(crate) arrivals: Mutex<Vec<(Instant, usize)>>,
     pub(crate) stats: AtomicUsize,
     pub(crate) opened: AtomicUsize,
@@ -77,6 +79,7 @@ impl MemorySink {
             faults: Faults::default(),
             read_back: Arc::new(super::MemorySource::new(words)),
             log: Mutex::default(),
+            part_log: Mutex::default(),
             arrivals: Mutex::default(),
             stats: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
@@ -236,6 +239,7 @@ impl Sink for Instance {
             sleep(sink.put_time).await;
             let mut uploads = lock(&sink.uploads);
             uploads.get_mut(upload).ok_or_else(|| error(Code::NOT_FOUND))?.insert(part.number, bytes);
+            lock(&sink.part_log).push((upload.to_owned(), part.number));
             Ok(Receipt { part: part.number, token: format!("etag-{}", part.number) })
         };
         let result = result.await;
