@@ -56,6 +56,7 @@ def main():
         for name in options.datasets:
             dataset = DATASETS[name]
             fill(folder / "ftp/root/files", dataset)
+            dataset = dict(dataset, part_size=options.part_size)
             for route in options.routes:
                 compare(folder, dataset, route, dict(engine=options.engine, ftp=ftp, s3=s3, config=config), options)
             shutil.rmtree(folder / "ftp/root/files")
@@ -68,6 +69,7 @@ def arguments():
     parser.add_argument("--engine", type=Path, default=PROJECT / "target/release/engine")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--routes", nargs="+", choices=["local", "s3"], default=["local", "s3"])
+    parser.add_argument("--part-size", default="16 MiB", help="transfer.part_size of the engine's pipeline")
     parser.add_argument("--tools", nargs="+", help="only these: engine-checksum, engine-size, rclone, lftp")
     return parser.parse_args()
 
@@ -202,9 +204,10 @@ def engine(folder, route, dataset, ends, verify):
     pipeline.write_text(
         f'name = "bench"\n[tunnel]\n[source]\nconnector = "ftp"\nendpoint = "ftp://127.0.0.1:{ends["ftp"]}"\n'
         f'path = "/files"\npassword = "{PASSWORD}"\n[sink]\n{sink}[transfer]\nworkers = {dataset["workers"]}\n'
-        f'verify = "{verify}"\n'
+        f'verify = "{verify}"\npart_size = "{dataset["part_size"]}"\n'
     )
-    shutil.rmtree(folder / "state", ignore_errors=True)
+    # The compiled connectors beside it stay: a machine compiles them once.
+    shutil.rmtree(folder / "state/pipelines", ignore_errors=True)
     return [ends["engine"], "run", pipeline, "--state-dir", folder / "state"]
 
 
@@ -271,14 +274,28 @@ def measure(command, log):
     begin = time.monotonic()
     with open(log, "wb") as output:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    signal.alarm(TURN_SECONDS)
-    _, status, usage = os.wait4(child.pid, 0)
-    signal.alarm(0)
+    peak, ended = 0, 0
+    # The usage that wait4 tells has a peak too, but it begins with that of this script.
+    while not ended:
+        peak = max(peak, high_water_kib(child.pid))
+        time.sleep(0.005)
+        ended, status, usage = os.wait4(child.pid, os.WNOHANG)
+        if time.monotonic() - begin > TURN_SECONDS:
+            child.kill()
     wall = time.monotonic() - begin
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         sys.exit(f"{command[0]} ended with {child.returncode}:\n{Path(log).read_text()[-3000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return wall, usage.ru_utime + usage.ru_stime, peak / 1024
+
+
+def high_water_kib(pid):
+    """Of a process that may have ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
 
 
 def empty(folder, route, ends):
