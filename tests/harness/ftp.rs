@@ -151,7 +151,8 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("{:?} ended at its start: {status}\n{}", self.kind, self.log());
             }
-            if if self.wishes.implicit { accepts(self.port) } else { greets(self.port) } {
+            let is_ready = if self.wishes.implicit { accepts(self.port) } else { greets(self.port) };
+            if is_ready {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
