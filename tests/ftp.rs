@@ -1,10 +1,14 @@
-//! FTP and FTPS against three real servers: bytes, names and times both ways, and everything that
+//! FTP and FTPS against real servers: bytes, names and times both ways, and everything that
 //! servers and networks do to them. Data is put and checked on the servers' own disks.
 
 mod errors;
 mod faults;
 mod limits;
+mod names;
+mod resume;
 mod round_trip;
+mod ways;
+mod windows;
 
 use std::{
     fs,

@@ -59,6 +59,16 @@ fn a_server_in_clear_is_not_spoken_to_in_cipher() {
 }
 
 #[test]
+fn a_server_that_wants_cipher_says_so_in_clear() {
+    for kind in [Kind::Vsftpd, Kind::Proftpd, Kind::PureFtpd] {
+        let scratch = Scratch::new();
+        let server = Server::start(&scratch, kind, Wishes { tls: true, ..Wishes::default() });
+        let said = refused(&scratch, &server.keys("").replace("ftpes://", "ftp://"));
+        assert!(said.contains("unsupported") && said.contains("write ftpes://"), "{kind:?}: {said}");
+    }
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named_as_such() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, Kind::PureFtpd, Wishes::default());

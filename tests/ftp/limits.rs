@@ -1,6 +1,9 @@
 //! Servers that have few places, and few that come back.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use super::assert_carried;
 use crate::harness::{
@@ -32,44 +35,57 @@ fn sixteen_workers_live_with_two_connections() {
 
 #[test]
 fn a_server_that_restarts_is_come_back_to() {
-    let scratch = Scratch::new();
-    let mut server = Server::start(&scratch, Kind::Vsftpd, Wishes::default());
-    Random::seeded().fill(&server.path("tree"), vec![100_000; 60]);
-    server.own();
-    let more = "[transfer]\nworkers = 4\nattempts = 10\n[tunnel]\nmax_bandwidth = \"2 MB/s\"";
-    let pipeline = scratch.pipeline_between(&server.keys("tree"), &scratch.local("here"), more);
-    let running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
-    wait_for_files(&scratch, 10);
-    server.restart();
-    running.wait().expect_code(0);
-    assert_carried(&server.path("tree"), &scratch.path("here"));
+    for (kind, up) in [(Kind::Vsftpd, false), (Kind::Proftpd, true)] {
+        let scratch = Scratch::new();
+        let mut server = Server::start(&scratch, kind, Wishes::default());
+        let (there, here) = (server.path("tree"), scratch.path("here"));
+        Random::seeded().fill(if up { &here } else { &there }, vec![100_000; 60]);
+        server.own();
+        let more = "[transfer]\nworkers = 4\nattempts = 10\n[tunnel]\nmax_bandwidth = \"2 MB/s\"";
+        let (ftp, local) = (server.keys("tree"), scratch.local("here"));
+        let (source, sink) = if up { (&local, &ftp) } else { (&ftp, &local) };
+        let pipeline = scratch.pipeline_between(source, sink, more);
+        let running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
+        wait_for_files(if up { &there } else { &here }, 10);
+        server.restart();
+        let run = running.wait();
+        run.expect_code(0);
+        assert_eq!((run.objects("moved"), run.objects("failed")), (60, 0), "{kind:?}");
+        assert_carried(&there, &here);
+    }
 }
 
 #[test]
 fn control_connections_may_drop_at_any_time() {
-    let scratch = Scratch::new();
-    let server = Server::start(&scratch, Kind::Proftpd, Wishes::default());
-    Random::seeded().fill(&server.path("tree"), vec![100_000; 60]);
-    server.own();
-    let proxy = Proxy::start(server.port, None);
-    let more = "[transfer]\nworkers = 3\nattempts = 10\n[tunnel]\nmax_bandwidth = \"2 MB/s\"";
-    let keys = server.keys_at(proxy.port, "tree");
-    let pipeline = scratch.pipeline_between(&keys, &scratch.local("here"), more);
-    let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
-    for files in [5, 20, 35, 50] {
-        wait_for_files(&scratch, files);
-        proxy.drop_controls();
-        assert!(running.ended().is_none(), "{}", running.printed());
+    for (kind, up) in [(Kind::Proftpd, false), (Kind::Vsftpd, true)] {
+        let scratch = Scratch::new();
+        let server = Server::start(&scratch, kind, Wishes::default());
+        let (there, here) = (server.path("tree"), scratch.path("here"));
+        Random::seeded().fill(if up { &here } else { &there }, vec![100_000; 60]);
+        server.own();
+        let proxy = Proxy::start(server.port, None);
+        let more = "[transfer]\nworkers = 3\nattempts = 10\n[tunnel]\nmax_bandwidth = \"2 MB/s\"";
+        let (ftp, local) = (server.keys_at(proxy.port, "tree"), scratch.local("here"));
+        let (source, sink) = if up { (&local, &ftp) } else { (&ftp, &local) };
+        let pipeline = scratch.pipeline_between(source, sink, more);
+        let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
+        for files in [5, 20, 35, 50] {
+            wait_for_files(if up { &there } else { &here }, files);
+            proxy.drop_controls();
+            assert!(running.ended().is_none(), "{}", running.printed());
+        }
+        let run = running.wait();
+        run.expect_code(0);
+        assert_eq!((run.objects("moved"), run.objects("failed")), (60, 0), "{kind:?}");
+        assert!(proxy.controls() > 8, "connections were made again");
+        assert_carried(&there, &here);
     }
-    running.wait().expect_code(0);
-    assert!(proxy.controls() > 8, "connections were made again");
-    assert_carried(&server.path("tree"), &scratch.path("here"));
 }
 
 /// Waits until so many files have arrived.
-fn wait_for_files(scratch: &Scratch, count: usize) {
+fn wait_for_files(root: &Path, count: usize) {
     let begin = Instant::now();
-    let here = scratch.path("here/d000");
+    let here = root.join("d000");
     loop {
         let there = std::fs::read_dir(&here).map_or(0, Iterator::count);
         if there >= count {

@@ -3,10 +3,12 @@
 
 use std::fs;
 
-use super::{assert_carried, fill, second_pipeline};
+use super::{assert_carried, carried, fill, second_pipeline};
 use crate::harness::{
     Scratch,
-    ftp::{Kind, Server, Wishes},
+    ftp::{ALL, Kind, Server, Wishes},
+    seaweed::Seaweed,
+    tree::Random,
 };
 
 fn down_and_up(kind: Kind, tls: bool, more: &str) {
@@ -28,6 +30,8 @@ fn down_and_up(kind: Kind, tls: bool, more: &str) {
     let up = second_pipeline(&scratch, &scratch.local("here"), &sink, transfer);
     let run = scratch.run(&up);
     run.expect_code(0);
+    // Each worker has uploaded more files than a server gives tickets with a control connection.
+    assert_eq!(run.summary()["retries"], 0, "{}", run.output);
     assert_carried(&scratch.path("here"), &server.path("made/back"));
     if kind == Kind::Proftpd {
         let graded = run.events_named("moved").iter().filter(|event| event["verified"] == "sha256").count();
@@ -67,6 +71,17 @@ fn proftpd_under_tls() {
 }
 
 #[test]
+fn proftpd_under_tls_12() {
+    down_and_up(Kind::Proftpd, true, "tls_max = \"1.2\"\n");
+}
+
+/// Whose tickets run out after two uploads: fresh ones come with a fresh control connection.
+#[test]
+fn proftpd_under_nothing_but_tls_13() {
+    down_and_up(Kind::Proftpd, true, "tls_min = \"1.3\"\n");
+}
+
+#[test]
 fn proftpd_without_mlsd_and_epsv() {
     down_and_up(Kind::Proftpd, false, "mlsd = false\nepsv = false\n");
 }
@@ -83,10 +98,11 @@ fn pure_ftpd_under_tls() {
 
 #[test]
 fn large_files_come_and_go() {
-    for kind in [Kind::Vsftpd, Kind::Proftpd] {
+    let in_clear = ALL.map(|kind| (kind, false));
+    for (kind, tls) in in_clear.into_iter().chain([(Kind::Proftpd, true)]) {
         let scratch = Scratch::in_memory();
-        let server = Server::start(&scratch, kind, Wishes::default());
-        let mut random = crate::harness::tree::Random::seeded();
+        let server = Server::start(&scratch, kind, Wishes { tls, ..Wishes::default() });
+        let mut random = Random::seeded();
         random.fill(&server.path("there"), [40 << 20, (33 << 20) + 1]);
         server.own();
         let transfer = "[transfer]\nworkers = 4\npart_size = \"8 MiB\"";
@@ -97,4 +113,26 @@ fn large_files_come_and_go() {
         scratch.run(&up).expect_code(0);
         assert_carried(&scratch.path("here"), &server.path("back"));
     }
+}
+
+#[test]
+fn files_go_into_a_bucket_and_back() {
+    let scratch = Scratch::in_memory();
+    let bucket = Seaweed::start(&scratch, &["archive"]);
+    let server = Server::start(&scratch, Kind::PureFtpd, Wishes::default());
+    Random::seeded().fill(&server.path("there"), [0, 1, 4096, 300_000, (11 << 20) + 3]);
+    fs::write(server.path("there/ häßlich [1]*"), "x").unwrap();
+    server.own();
+    let transfer = "[transfer]\nworkers = 3\npart_size = \"5 MiB\"";
+    let to = scratch.pipeline_between(&server.keys("there"), &bucket.end("archive"), transfer);
+    scratch.run(&to).expect_code(0);
+    let fetched = scratch.path("fetched");
+    bucket.client(&["fetch", "archive", fetched.to_str().unwrap()]);
+    // A bucket keeps no times.
+    let bytes =
+        |root: std::path::PathBuf| carried(&root).into_iter().map(|(path, bytes, _)| (path, bytes)).collect::<Vec<_>>();
+    assert_eq!(bytes(server.path("there")), bytes(fetched));
+    let back = second_pipeline(&scratch, &bucket.end("archive"), &server.keys("back"), transfer);
+    scratch.run(&back).expect_code(0);
+    assert_eq!(bytes(server.path("there")), bytes(server.path("back")));
 }

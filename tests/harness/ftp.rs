@@ -1,5 +1,6 @@
 //! Real FTP servers on loopback: vsftpd, ProFTPD and Pure-FTPd from Debian's packages, unpacked by
-//! `tests/run` beside each other. Each serves a folder of its test's own and ends with it.
+//! `tests/run` beside each other, and pyftpdlib as older Windows servers are. Each serves a folder of
+//! its test's own and ends with it.
 
 pub(crate) mod proxy;
 
@@ -24,8 +25,13 @@ use super::Scratch;
 const READY: Duration = Duration::from_secs(20);
 
 pub(crate) const PASSWORD: &str = "secret_word";
+/// What pyftpdlib wants besides.
+pub(crate) const ACCOUNT: &str = "secret_word_two";
 /// The same, as crypt(3) hides it: `openssl passwd -5 -salt culvert secret_word`.
 const HIDDEN: &str = "$5$culvert$ZAX44ZG32dlvqEOTnmdRz4scjVmBn8zzyONy4qD7db9";
+
+/// An address that nobody has (RFC 5737).
+const ELSEWHERE: &str = "192.0.2.1";
 
 /// Debian's `daemon`, whom the servers become.
 const USER: u32 = 1;
@@ -35,6 +41,8 @@ pub(crate) enum Kind {
     Vsftpd,
     Proftpd,
     PureFtpd,
+    /// `harness/ftp.py`.
+    Windows,
 }
 
 /// What is asked of a server.
@@ -42,6 +50,10 @@ pub(crate) enum Kind {
 pub(crate) struct Wishes {
     /// Data connections must resume the control connection's session, where the server can demand it.
     pub(crate) tls: bool,
+    /// TLS from the first byte.
+    pub(crate) implicit: bool,
+    /// Replies to PASV name an address that isn't the server's.
+    pub(crate) masquerade: bool,
     pub(crate) max_per_address: Option<u32>,
 }
 
@@ -103,12 +115,19 @@ impl Server {
 
     /// The same through a proxy.
     pub(crate) fn keys_at(&self, port: u16, below: &str) -> String {
-        let scheme = if self.wishes.tls { "ftpes" } else { "ftp" };
+        let scheme = match self.wishes {
+            Wishes { implicit: true, .. } => "ftps",
+            Wishes { tls: true, .. } => "ftpes",
+            _ => "ftp",
+        };
         let user = if self.kind == Kind::Vsftpd { "anonymous" } else { "culvert" };
         let mut keys = format!(
             "connector = \"ftp\"\nendpoint = \"{scheme}://127.0.0.1:{port}\"\nuser = \"{user}\"\n\
              password = \"{PASSWORD}\"\npath = \"/files/{below}\"\n"
         );
+        if self.kind == Kind::Windows {
+            keys.push_str(&format!("account = \"{ACCOUNT}\"\nencoding = \"latin-1\"\n"));
+        }
         if self.wishes.tls {
             keys.push_str(&format!("tls_ca = {{ file = \"{}\" }}\n", self.folder.join("certificate.pem").display()));
         }
@@ -132,7 +151,8 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("{:?} ended at its start: {status}\n{}", self.kind, self.log());
             }
-            if greets(self.port) {
+            let is_ready = if self.wishes.implicit { accepts(self.port) } else { greets(self.port) };
+            if is_ready {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -150,6 +170,11 @@ impl Drop for Server {
         }
         self.stop();
     }
+}
+
+/// All that shows in clear of a server that begins with TLS.
+fn accepts(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 fn greets(port: u16) -> bool {
@@ -212,6 +237,7 @@ fn spawn(kind: Kind, folder: &Path, port: u16, wishes: Wishes) -> Child {
         Kind::Vsftpd => vsftpd(&tools, folder, port, wishes),
         Kind::Proftpd => proftpd(&tools, folder, port, wishes),
         Kind::PureFtpd => pure_ftpd(&tools, folder, port, wishes),
+        Kind::Windows => windows(folder, port),
     };
     let libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"].map(|below| tools.join(below));
     let libraries = std::env::join_paths(libraries).unwrap();
@@ -238,6 +264,12 @@ fn vsftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command {
         at("log"),
         wishes.max_per_address.unwrap_or(0),
     );
+    if wishes.masquerade {
+        config.push_str(&format!("pasv_address={ELSEWHERE}\n"));
+    }
+    if wishes.implicit {
+        config.push_str("implicit_ssl=YES\n");
+    }
     if wishes.tls {
         config.push_str(&format!(
             "ssl_enable=YES\nallow_anon_ssl=YES\nforce_anon_logins_ssl=YES\nforce_anon_data_ssl=YES\n\
@@ -272,6 +304,9 @@ fn proftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command {
     if let Some(max) = wishes.max_per_address {
         config.push_str(&format!("MaxClientsPerHost {max}\n"));
     }
+    if wishes.masquerade {
+        config.push_str(&format!("MasqueradeAddress {ELSEWHERE}\n"));
+    }
     if wishes.tls {
         config.push_str(&format!(
             "LoadModule mod_tls.c\nTLSEngine on\nTLSRequired on\nTLSProtocol TLSv1.2 TLSv1.3\nTLSLog {}\n\
@@ -280,6 +315,9 @@ fn proftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command {
             at("certificate.pem"),
             at("key.pem"),
         ));
+    }
+    if wishes.implicit {
+        config.push_str("TLSOptions UseImplicitSSL\n");
     }
     fs::write(folder.join("proftpd.conf"), config).unwrap();
     let mut command = Command::new(tools.join("usr/sbin/proftpd"));
@@ -307,8 +345,21 @@ fn pure_ftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command 
     if let Some(max) = wishes.max_per_address {
         command.args(["-C", &max.to_string()]);
     }
+    if wishes.masquerade {
+        command.args(["-P", ELSEWHERE]);
+    }
     if wishes.tls {
         command.args(["-Y", "3", "-2", &format!("{},{}", at("certificate.pem"), at("key.pem"))]);
     }
+    command
+}
+
+fn windows(folder: &Path, port: u16) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = root.join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing; tests/run makes it", python.display());
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/harness/ftp.py")).arg(folder);
+    command.args([&port.to_string(), "culvert", PASSWORD, ACCOUNT]);
     command
 }

@@ -34,6 +34,7 @@ pub fn is_combinable(algorithm: Algorithm) -> bool {
 
 fn crc(algorithm: Algorithm) -> Option<CrcAlgorithm> {
     match algorithm {
+        Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
         Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
         Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
         Algorithm::Crc64Xz => Some(CrcAlgorithm::Crc64Xz),
@@ -121,6 +122,7 @@ mod tests {
     #[test]
     fn known_vectors() {
         let sums = of(CHECK);
+        assert_eq!(hex(&sums[&Algorithm::Crc32]), "cbf43926");
         assert_eq!(hex(&sums[&Algorithm::Crc32c]), "e3069283");
         assert_eq!(hex(&sums[&Algorithm::Crc64Xz]), "995dc9bbdf1939fa");
         assert_eq!(hex(&sums[&Algorithm::Crc64Nvme]), "ae8b14860a799888");

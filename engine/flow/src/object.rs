@@ -54,6 +54,8 @@ pub enum Kind {
 /// Checksum algorithms that the engine computes, once per byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
+    /// That of zlib and Ethernet.
+    Crc32,
     Crc32c,
     Crc64Nvme,
     /// CRC-64/XZ, which OSS calls CRC64-ECMA.
@@ -165,7 +167,7 @@ impl Kind {
 // === impl Algorithm ===
 
 impl Algorithm {
-    pub const ALL: [Self; 5] = [Self::Crc32c, Self::Crc64Nvme, Self::Crc64Xz, Self::Md5, Self::Sha256];
+    pub const ALL: [Self; 6] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Crc64Xz, Self::Md5, Self::Sha256];
 
     /// The word that connectors use; none for an algorithm that the engine doesn't compute.
     pub fn parse(name: &str) -> Option<Self> {
@@ -174,6 +176,7 @@ impl Algorithm {
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Crc32 => "crc32",
             Self::Crc32c => "crc32c",
             Self::Crc64Nvme => "crc64-nvme",
             Self::Crc64Xz => "crc64-xz",
@@ -185,7 +188,7 @@ impl Algorithm {
     /// Length of the digest in bytes.
     pub fn digest_bytes(self) -> usize {
         match self {
-            Self::Crc32c => 4,
+            Self::Crc32 | Self::Crc32c => 4,
             Self::Crc64Nvme | Self::Crc64Xz => 8,
             Self::Md5 => 16,
             Self::Sha256 => 32,

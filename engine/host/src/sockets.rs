@@ -47,7 +47,12 @@ pub(crate) fn replace_sockets(linker: &mut Linker<State>) -> wasmtime::Result<()
     wit_tls::add_to_linker::<State, Sockets>(linker, |state| state)
 }
 
-impl wit_tls::Host for State {}
+impl wit_tls::Host for State {
+    fn is_resumable(&mut self, socket: Resource<TcpSocket>) -> wasmtime::Result<bool> {
+        let session = self.ctx().table.get(&socket)?.connection().and_then(|connection| connection.session());
+        Ok(session.is_some_and(|session| session.is_resumable()))
+    }
+}
 
 impl wit_tls::HostWithStore<State> for Sockets {
     async fn start(

@@ -134,7 +134,8 @@ fn newest() -> TlsVersion {
 // === impl Config ===
 
 impl Config {
-    pub(crate) fn tls(&self) -> tls::Options {
+    /// How TLS is spoken, with this version or an older one.
+    pub(crate) fn tls(&self, newest: TlsVersion) -> tls::Options {
         let version = |version| match version {
             TlsVersion::Tls12 => tls::Version::Tls12,
             TlsVersion::Tls13 => tls::Version::Tls13,
@@ -143,7 +144,7 @@ impl Config {
             server_name: self.endpoint.host.clone(),
             authorities: self.tls_ca.clone(),
             minimum: version(self.tls_min),
-            maximum: version(self.tls_max),
+            maximum: version(newest),
             verify: !self.insecure_skip_verify,
         }
     }

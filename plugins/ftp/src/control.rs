@@ -29,6 +29,8 @@ pub(crate) struct Control {
     bind: Option<IpAddress>,
     /// Data connections are under TLS too.
     protected: bool,
+    /// The login brought something to resume the TLS session with.
+    resumes: bool,
     /// The server negotiates TLS on data connections before it says that it takes them.
     eager: bool,
     /// Whether EPSV is tried, and until it's refused.
@@ -81,6 +83,18 @@ impl Control {
     /// died meanwhile.
     pub(crate) fn begin(&mut self) {
         self.answered = 0;
+    }
+
+    /// Whether a server that demands that data connections resume its TLS session would refuse the
+    /// next one: it gave tickets, and they are used up.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.resumes && !self.socket.is_resumable()
+    }
+
+    /// Says goodbye, so that the server counts one connection less before it's asked for another.
+    pub(crate) async fn leave(mut self) {
+        // One that's gone already needs no goodbye.
+        let _ = self.ask(Command::new("QUIT")).await;
     }
 
     /// Whether it can't be used any more.

@@ -25,6 +25,9 @@ const CROWDED: [&str; 8] = [
     "busy",
 ];
 
+/// Words by which servers say that they want TLS first.
+const CLEAR: [&str; 4] = ["ssl", "tls", "encrypt", "cleartext"];
+
 /// The server refused `operation` on an object.
 pub(crate) fn refused(operation: &str, key: &str, reply: &Reply) -> Error {
     let words = reply.words();
@@ -68,7 +71,11 @@ pub(crate) fn login(step: &str, reply: &Reply, secrets: &[&str]) -> Error {
     let tells = secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret));
     let says = if tells { reply.code.to_string() } else { text };
     let message = format!("the server refused the login at {step}: it says {says}");
+    let words = reply.words();
     match reply.code {
+        _ if CLEAR.iter().any(|word| words.contains(word)) => {
+            error::unsupported(format!("{message}; write ftpes:// or ftps:// if it wants TLS"))
+        }
         421 => crowded_or(error::unavailable, reply, message),
         _ if is_crowded(reply) => crowded(message),
         530 | 331 | 332 | 430 | 532 => error::unauthenticated(format!("{message}; check user, password and account")),
@@ -134,6 +141,9 @@ mod tests {
             (421, "Too many connections (2) from this IP", "crowded"),
             (530, "Maximum number of login attempts exceeded", "unauthenticated"),
             (421, "Service not available", "unavailable"),
+            (530, "Anonymous sessions must use encryption.", "unsupported"),
+            (550, "SSL/TLS required on the control channel", "unsupported"),
+            (421, "Sorry, cleartext sessions are not accepted on this server.", "unsupported"),
         ] {
             assert_eq!(login("PASS", &reply(code, text), &["hunter2"]).code, expected, "{code} {text}");
         }

@@ -56,6 +56,7 @@ impl Features {
         let (hash, command) = match algorithm {
             "sha256" => ("SHA-256", "XSHA256"),
             "md5" => ("MD5", "XMD5"),
+            "crc32" => ("CRC32", "XCRC"),
             _ => return None,
         };
         if self.hashes.iter().any(|name| name.eq_ignore_ascii_case(hash)) {
@@ -106,10 +107,12 @@ mod tests {
         let features = Features::parse(&proftpd);
         assert!(features.mlst && features.mfmt && features.utf8);
         assert_eq!(features.digest("sha256"), Some(Digest::Hash("SHA-256")));
+        assert_eq!(features.digest("crc32"), Some(Digest::Hash("CRC32")));
         assert_eq!(features.digest("crc64-nvme"), None);
 
-        let other = Features::parse(&reply(211, &["x", " XMD5 filename", "End"]));
+        let other = Features::parse(&reply(211, &["x", " XMD5 filename", " XCRC", "End"]));
         assert_eq!(other.digest("md5"), Some(Digest::Command("XMD5")));
+        assert_eq!(other.digest("crc32"), Some(Digest::Command("XCRC")));
         assert_eq!(Features::parse(&reply(500, &["what?"])), Features::default());
     }
 

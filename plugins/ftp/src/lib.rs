@@ -42,7 +42,17 @@ thread_local! {
 
 impl connector::Guest for Ftp {
     fn describe() -> Description {
-        let capabilities = ["range-read", "read-back", "directories", "modified", "checksum:sha256", "checksum:md5"];
+        let capabilities = [
+            "range-read",
+            "read-back",
+            "parts",
+            "ordered-parts",
+            "directories",
+            "modified",
+            "checksum:sha256",
+            "checksum:md5",
+            "checksum:crc32",
+        ];
         Description {
             name: "ftp".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

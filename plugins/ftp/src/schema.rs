@@ -110,7 +110,7 @@ const SOURCE: &str = r#",
 const SINK: &str = r#",
     "checksum": {
       "title": "Ask for checksums",
-      "description": "Whether a server that offers HASH, XSHA256 or XMD5 is asked for the checksum of each file that it got. Off, or without the offer: its size is compared.",
+      "description": "Whether a server that offers HASH, XSHA256, XMD5 or XCRC is asked for the checksum of each file that it got. Off, or without the offer: its size is compared.",
       "type": "boolean",
       "default": true
     }"#;

@@ -1,8 +1,10 @@
-//! The server as a sink: whole files under temporary names, renamed when the server has them, and
-//! folders. Parts aren't offered: servers differ in what a `STOR` behind `REST` does to the rest.
+//! The server as a sink: files under temporary names, in one piece or part after part, renamed when
+//! the server has them; and folders. Never writes to a name that readers look at.
 
+mod publish;
 mod put;
 mod remove;
+mod upload;
 mod verify;
 
 use std::rc::Rc;
@@ -43,30 +45,33 @@ impl Guest for Ftp {
         }
     }
 
-    async fn begin(_object: Object) -> Result<String, Error> {
-        Err(no_parts())
+    async fn begin(object: Object) -> Result<String, Error> {
+        Ok(SINK.with(Configured::get)?.begin(&object))
     }
 
-    async fn write_part(_upload: String, _part: Part, _data: StreamReader<u8>) -> Result<Receipt, Error> {
-        Err(no_parts())
+    async fn write_part(upload: String, part: Part, data: StreamReader<u8>) -> Result<Receipt, Error> {
+        let sink = SINK.with(Configured::get)?;
+        sink.write_part(upload, part, data).await
     }
 
     async fn commit(
-        _upload: String,
-        _object: Object,
+        upload: String,
+        object: Object,
         _receipts: Vec<Receipt>,
-        _replace: Replace,
+        replace: Replace,
     ) -> Result<Object, Error> {
-        Err(no_parts())
-    }
-
-    async fn abort(_upload: String) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn sweep(_keep: Vec<String>) -> Result<u64, Error> {
         let sink = SINK.with(Configured::get)?;
-        sink.sweep().await
+        sink.commit(&upload, &object, replace).await
+    }
+
+    async fn abort(upload: String) -> Result<(), Error> {
+        let sink = SINK.with(Configured::get)?;
+        sink.abort(&upload).await
+    }
+
+    async fn sweep(keep: Vec<String>) -> Result<u64, Error> {
+        let sink = SINK.with(Configured::get)?;
+        sink.sweep(&keep).await
     }
 
     async fn stat(key: String) -> Result<Object, Error> {
@@ -78,10 +83,6 @@ impl Guest for Ftp {
         let sink = SINK.with(Configured::get)?;
         sink.delete(&key).await
     }
-}
-
-fn no_parts() -> Error {
-    error::unsupported("an FTP server takes files as a whole, not in parts")
 }
 
 // === impl Sink ===

@@ -115,6 +115,11 @@ impl Socket {
         tls::resume(&self.0, &of.0).await
     }
 
+    /// Whether another connection can resume this one's TLS session; see [`tls::is_resumable`].
+    pub fn is_resumable(&self) -> bool {
+        tls::is_resumable(&self.0)
+    }
+
     /// Everything that comes. Passed on untouched, its bytes never enter the guest. The future says
     /// whether the end was reached, or the reader's wish fulfilled.
     pub fn receive(&self) -> (StreamReader<u8>, FutureReader<Result<(), ErrorCode>>) {

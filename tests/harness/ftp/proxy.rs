@@ -2,8 +2,9 @@
 //! cuts transfers short and drops control connections when it's told to. Changes no byte of payload.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{IpAddr, Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering},
@@ -38,6 +39,10 @@ struct Shared {
     cuts: AtomicU32,
     controls: Mutex<Vec<TcpStream>>,
     accepted: AtomicU32,
+    /// Data connections.
+    data: AtomicU32,
+    uploads: AtomicU32,
+    clients: Mutex<BTreeSet<IpAddr>>,
     stopped: AtomicBool,
 }
 
@@ -56,6 +61,9 @@ impl Proxy {
             cuts: AtomicU32::new(0),
             controls: Mutex::default(),
             accepted: AtomicU32::new(0),
+            data: AtomicU32::new(0),
+            uploads: AtomicU32::new(0),
+            clients: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -79,6 +87,21 @@ impl Proxy {
     /// Control connections so far.
     pub(crate) fn controls(&self) -> u32 {
         self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connections so far, for data too.
+    pub(crate) fn connections(&self) -> u32 {
+        self.controls() + self.shared.data.load(Ordering::SeqCst)
+    }
+
+    /// Uploads that were asked for so far.
+    pub(crate) fn uploads(&self) -> u32 {
+        self.shared.uploads.load(Ordering::SeqCst)
+    }
+
+    /// The addresses that connections came from.
+    pub(crate) fn clients(&self) -> Vec<String> {
+        self.shared.clients.lock().unwrap().iter().map(IpAddr::to_string).collect()
     }
 
     /// Cuts every control connection there is.
@@ -106,8 +129,10 @@ fn control(shared: &Arc<Shared>, client: TcpStream) {
         shared.controls.lock().unwrap().push(side.try_clone().unwrap());
     }
     shared.accepted.fetch_add(1, Ordering::SeqCst);
+    shared.clients.lock().unwrap().insert(client.peer_addr().unwrap().ip());
     let last = Last::default();
     let (from, mut to, heard) = (client.try_clone().unwrap(), server.try_clone().unwrap(), Arc::clone(&last));
+    let counting = Arc::clone(shared);
     thread::spawn(move || {
         each_line(from, |line| {
             let transfer = match line.get(..4) {
@@ -115,6 +140,7 @@ fn control(shared: &Arc<Shared>, client: TcpStream) {
                 Some(b"STOR") => Some(Transfer::Upload),
                 _ => None,
             };
+            counting.uploads.fetch_add(u32::from(transfer == Some(Transfer::Upload)), Ordering::SeqCst);
             if transfer.is_some() {
                 *heard.lock().unwrap() = transfer;
             }
@@ -152,6 +178,8 @@ fn data(shared: &Arc<Shared>, last: &Last, reply: &[u8]) -> Vec<u8> {
         let (Ok((client, _)), Ok(server)) = (listener.accept(), TcpStream::connect(("127.0.0.1", port))) else {
             return;
         };
+        shared.data.fetch_add(1, Ordering::SeqCst);
+        shared.clients.lock().unwrap().insert(client.peer_addr().unwrap().ip());
         let (client_out, server_out) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         let (up_shared, up_last) = (Arc::clone(&shared), Arc::clone(&last));
         let up = thread::spawn(move || carry(&up_shared, &up_last, Transfer::Upload, client, server_out));

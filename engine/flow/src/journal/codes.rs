@@ -52,6 +52,7 @@ fn algorithm_number(algorithm: Algorithm) -> u8 {
         Algorithm::Crc64Xz => 3,
         Algorithm::Md5 => 4,
         Algorithm::Sha256 => 5,
+        Algorithm::Crc32 => 6,
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct MemorySink {
     pub(crate) read_back: Arc<super::MemorySource>,
     /// `<operation> <key>`, in the order in which they ended well.
     pub(crate) log: Mutex<Vec<String>>,
+    /// Upload and number of each part, in the order in which they were stored.
+    pub(crate) part_log: Mutex<Vec<(String, u32)>>,
     pub(crate) arrivals: Mutex<Vec<(Instant, usize)>>,
     pub(crate) stats: AtomicUsize,
     pub(crate) opened: AtomicUsize,
@@ -50,6 +52,8 @@ pub(crate) enum SinkFault {
     Fail(Error),
     /// Fails after the first chunk without taking more.
     FailEarly(Error),
+    /// Stops taking bytes after the first chunk, and repeats what the engine says to that.
+    Echo,
     /// Stores something else.
     Corrupt,
     /// Stores something else and doesn't know it.
@@ -77,6 +81,7 @@ impl MemorySink {
             faults: Faults::default(),
             read_back: Arc::new(super::MemorySource::new(words)),
             log: Mutex::default(),
+            part_log: Mutex::default(),
             arrivals: Mutex::default(),
             stats: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
@@ -121,7 +126,7 @@ impl MemorySink {
             all.extend_from_slice(&bytes);
             match fault {
                 Some(SinkFault::FailEarly(error)) => return Err(error.clone()),
-                Some(SinkFault::Hasty) => break,
+                Some(SinkFault::Hasty | SinkFault::Echo) => break,
                 _ => {}
             }
         }
@@ -187,14 +192,18 @@ impl OpenSink for Arc<MemorySink> {
 // === impl Instance ===
 
 impl Sink for Instance {
-    async fn put(&mut self, object: &Object, mut body: BodyReader, replace: Replace) -> Result<Object, Error> {
+    async fn put(&mut self, object: &Object, body: BodyReader, replace: Replace) -> Result<Object, Error> {
+        let BodyReader { mut chunks, end } = body;
         let sink = &self.0;
         sink.left_behind.fetch_add(1, Ordering::Relaxed);
         let result = async {
             let fault = sink.next_fault("put", object.key.as_str()).await?;
-            let bytes = sink.collect(&mut body.chunks, fault.as_ref()).await?;
+            let bytes = sink.collect(&mut chunks, fault.as_ref()).await?;
+            if matches!(fault, Some(SinkFault::Echo)) {
+                drop(chunks);
+            }
             if !matches!(fault, Some(SinkFault::Hasty)) {
-                body.end.whole().await?;
+                end.whole().await?;
             }
             sleep(sink.put_time).await;
             let mut stored = sink.store("put", object, bytes, replace)?;
@@ -271,6 +280,7 @@ impl Sink for Instance {
             sleep(sink.put_time).await;
             let mut uploads = lock(&sink.uploads);
             uploads.get_mut(upload).ok_or_else(|| error(Code::NOT_FOUND))?.insert(part.number, bytes);
+            lock(&sink.part_log).push((upload.to_owned(), part.number));
             Ok(Receipt { part: part.number, token: format!("etag-{}", part.number) })
         };
         let result = result.await;

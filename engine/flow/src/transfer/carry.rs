@@ -80,7 +80,9 @@ pub(super) async fn carry<D: Data, T>(
             Err(Failure { left_corrupt: true, ..Error::new(Code::PROTOCOL, "put", message).into() })
         }
         (Ok(pumped), Some(Ok(value))) => Ok((pumped, value)),
-        (Ok(_) | Err(Broken::SinkGone), Some(Err(error))) => Err(Failure::sink(error)),
+        (Ok(_), Some(Err(error))) => Err(Failure::sink(error)),
+        // One that only repeats that the transfer was given up doesn't know the cause.
+        (Err(Broken::SinkGone), Some(Err(error))) if error.code != Code::CANCELLED => Err(Failure::sink(error)),
         (Ok(_), None) => Err(Failure::abandoned()),
         (Err(Broken::Source(error)), ended) => Err(Failure { sink_lost: lost(ended), ..Failure::source(error) }),
         (Err(Broken::SinkGone), ended) => {

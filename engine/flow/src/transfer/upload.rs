@@ -1,5 +1,5 @@
-//! An upload in parts that several workers write at the same time: who writes what, and who ends it.
-//! Touches no store.
+//! An upload in parts that several workers write at the same time, or one after the other where the
+//! sink wants them in order: who writes what, and who ends it. Touches no store.
 //!
 //! ## open => (committed | aborted)
 //! It's open while parts are handed out or in flight. Whoever returns the last part in flight closes
@@ -35,6 +35,8 @@ pub(crate) struct Upload {
     /// An attempt before this one failed verification.
     pub(crate) mismatched: bool,
     part_size: u64,
+    /// A part is handed out when the one before is stored.
+    ordered: bool,
     state: Mutex<State>,
 }
 
@@ -93,7 +95,13 @@ impl Upload {
             closed: false,
         };
         let (journaled, mismatched) = (None, false);
-        Self { object, token, attempt, journaled, mismatched, part_size, state: Mutex::new(state) }
+        Self { object, token, attempt, journaled, mismatched, part_size, ordered: false, state: Mutex::new(state) }
+    }
+
+    /// Where `ordered`, one part at a time.
+    #[must_use]
+    pub(crate) fn in_order(self, ordered: bool) -> Self {
+        Self { ordered, ..self }
     }
 
     /// The folder that it's in isn't due before it's closed.
@@ -131,7 +139,7 @@ impl Upload {
     /// The next part to write; none if all were handed out or the upload has failed.
     pub(crate) fn claim(&self) -> Option<Part> {
         let mut state = lock(&self.state);
-        if state.failed.is_some() || state.missing == 0 {
+        if !self.has_next(&state) {
             return None;
         }
         if let Some(number) = state.returned.pop() {
@@ -159,8 +167,11 @@ impl Upload {
 
     /// Whether [`Upload::claim`] will have another part.
     pub(crate) fn has_more(&self) -> bool {
-        let state = lock(&self.state);
-        state.failed.is_none() && state.missing > 0
+        self.has_next(&lock(&self.state))
+    }
+
+    fn has_next(&self, state: &State) -> bool {
+        state.failed.is_none() && state.missing > 0 && !(self.ordered && state.in_flight > 0)
     }
 
     /// Returns a part that was claimed.
@@ -250,6 +261,20 @@ mod tests {
             assert_eq!(offset, size);
             assert!(count <= MAX_PARTS);
         }
+    }
+
+    #[test]
+    fn an_ordered_upload_has_one_part_in_flight() {
+        let upload = upload(10, 4).in_order(true);
+        let first = upload.claim().expect("the first");
+        assert!(upload.claim().is_none() && !upload.has_more());
+        assert!(upload.give_back(first).is_none());
+        let again = upload.claim().expect("the first again");
+        assert_eq!(again.number, 1);
+        let stored =
+            StoredPart { receipt: crate::sink::Receipt { part: 1, token: String::new() }, checksums: Checksums::new() };
+        assert!(upload.finish(again, Ok(stored)).is_none());
+        assert_eq!(upload.claim().map(|part| part.number), Some(2));
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub enum Grade {
 }
 
 /// In the order in which they cost time on a machine of today: CRCs run at memory speed.
-const CHEAPEST_FIRST: [Algorithm; 5] =
-    [Algorithm::Crc64Nvme, Algorithm::Crc64Xz, Algorithm::Crc32c, Algorithm::Sha256, Algorithm::Md5];
+const CHEAPEST_FIRST: [Algorithm; 6] =
+    [Algorithm::Crc64Nvme, Algorithm::Crc64Xz, Algorithm::Crc32c, Algorithm::Crc32, Algorithm::Sha256, Algorithm::Md5];
 
 /// What to compute over an object that's read as a whole: what the sink may report, since not every
 /// store does what its connector can, and one that the source knows, where that isn't among them.

@@ -1,6 +1,8 @@
 //! TLS on a granted socket: whom to trust, which versions, and the sessions that data connections
 //! resume. Sends no byte of its own beyond the handshake.
 
+mod sessions;
+
 use std::{io, sync::Arc, time::Duration};
 
 use tokio::net::TcpStream;
@@ -10,7 +12,7 @@ use tokio_rustls::{
     rustls::{
         self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
         client::{
-            ClientSessionMemoryCache, Resumption,
+            Resumption,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         },
         crypto::{CryptoProvider, ring},
@@ -19,6 +21,7 @@ use tokio_rustls::{
     },
 };
 
+use self::sessions::Sessions;
 use crate::bindings::culvert::connector::{
     tls::{Options, Version},
     types::Error,
@@ -27,14 +30,12 @@ use crate::bindings::culvert::connector::{
 /// Longest list of authorities in bytes, as the contract has it: Mozilla's whole one is 250 KiB.
 const MAX_AUTHORITIES_BYTES: usize = 1 << 20;
 
-/// Servers whose sessions one control connection and its data connections share: there is one.
-const SESSION_SERVERS: usize = 1;
-
 /// What a connection's TLS was begun with. Clones share their sessions.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    sessions: Arc<Sessions>,
 }
 
 /// Takes any certificate, because the pipeline says so.
@@ -59,8 +60,14 @@ impl Session {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
         };
         let mut config = builder.with_no_client_auth();
-        config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSION_SERVERS)));
-        Ok(Self { config: Arc::new(config), name })
+        let sessions = Arc::new(Sessions::default());
+        config.resumption = Resumption::store(Arc::clone(&sessions) as _);
+        Ok(Self { config: Arc::new(config), name, sessions })
+    }
+
+    /// Whether there is something to resume.
+    pub(super) fn is_resumable(&self) -> bool {
+        self.sessions.has_any()
     }
 
     /// The handshake.

@@ -12,25 +12,25 @@ use culvert_sdk::{
 
 use super::{Command, Control};
 use crate::{
-    config::{Config, Encoding, Protection},
+    config::{Config, Encoding, Protection, TlsVersion},
     error::login,
     features::Features,
     reply::Reply,
 };
 
 impl Control {
-    /// Connects and logs in.
+    /// Connects and logs in, with this version of TLS or an older one.
     ///
     /// # Errors
     /// `connection-failed`, `timeout`, `unauthenticated`, `crowded` where the server has enough
     /// connections, `unsupported` where it can't do what the table asks for.
-    pub(crate) async fn connect(config: &Config) -> Result<Self, Error> {
+    pub(crate) async fn connect(config: &Config, newest: TlsVersion) -> Result<Self, Error> {
         let endpoint = &config.endpoint;
         let bind = config.bind.map(address);
         let addresses = resolve(&endpoint.host).await?;
         let socket = Socket::connect(&addresses, endpoint.port, bind).await?;
         if endpoint.protection == Protection::Implicit {
-            socket.start_tls(config.tls()).await?;
+            socket.start_tls(config.tls(newest)).await?;
         }
         let (peer, lines) = (socket.peer()?, socket.lines());
         let mut control = Self {
@@ -39,6 +39,7 @@ impl Control {
             peer,
             bind,
             protected: endpoint.protection != Protection::None,
+            resumes: false,
             eager: false,
             epsv: config.epsv,
             features: Features::default(),
@@ -46,12 +47,14 @@ impl Control {
             broken: false,
             answered: 0,
         };
-        control.enter(config).await?;
+        control.enter(config, newest).await?;
         control.set_up(config).await?;
+        // Tickets come right behind the handshake, so before the replies that were read by now.
+        control.resumes = control.socket.is_resumable();
         Ok(control)
     }
 
-    async fn enter(&mut self, config: &Config) -> Result<(), Error> {
+    async fn enter(&mut self, config: &Config, newest: TlsVersion) -> Result<(), Error> {
         let secrets = [config.password.expose(), config.account.as_ref().map_or("", |account| account.expose())];
         let mut greeting = self.first_reply("the greeting").await?;
         while greeting.code == 120 {
@@ -61,7 +64,7 @@ impl Control {
             return Err(login("the greeting", &greeting, &secrets));
         }
         if config.endpoint.protection == Protection::Explicit {
-            self.start_tls(config).await?;
+            self.start_tls(config, newest).await?;
         }
         let user = Command::with("USER", config.user.as_bytes()).map_err(unfit("user"))?;
         let mut reply = self.login_reply(user, "USER").await?;
@@ -80,7 +83,7 @@ impl Control {
     }
 
     /// RFC 4217. What came in clear behind the server's word must not count as protected.
-    async fn start_tls(&mut self, config: &Config) -> Result<(), Error> {
+    async fn start_tls(&mut self, config: &Config, newest: TlsVersion) -> Result<(), Error> {
         let reply = self.login_reply(Command::new("AUTH TLS"), "AUTH TLS").await?;
         if !matches!(reply.code, 234 | 334) {
             return Err(error::unsupported(format!(
@@ -91,7 +94,7 @@ impl Control {
         if self.lines.has_more() {
             return Err(error::protocol("the server sent something in clear behind its word to begin TLS"));
         }
-        self.socket.start_tls(config.tls()).await
+        self.socket.start_tls(config.tls(newest)).await
     }
 
     async fn set_up(&mut self, config: &Config) -> Result<(), Error> {

@@ -3,6 +3,9 @@
 
 use super::{Item, Kind, Line};
 
+/// Bytes from the beginning of `<DIR>` to that of the name, as IIS writes them.
+const KIND_COLUMN: usize = 15;
+
 /// Takes one line; none if it isn't one of this format.
 pub(super) fn parse(line: &[u8]) -> Option<Line> {
     let mut rest = line;
@@ -23,13 +26,18 @@ pub(super) fn parse(line: &[u8]) -> Option<Line> {
     if !is_date || !is_time {
         return None;
     }
+    let gap = KIND_COLUMN.saturating_sub(size.len());
     let (kind, size) = match size {
         "<DIR>" => (Kind::Directory, None),
         "<JUNCTION>" | "<SYMLINKD>" | "<SYMLINK>" => (Kind::Symlink(None), None),
         size => (Kind::File, Some(size.parse().ok()?)),
     };
-    // A folder's name stands in a column of its own, a file's behind one blank.
-    let name = if size.is_some() { rest.get(1..)? } else { rest.trim_ascii_start() };
+    // A folder's name stands in a column of its own, a file's behind one blank. More are the name's.
+    let name = match rest.split_at_checked(gap) {
+        _ if size.is_some() => rest.get(1..)?,
+        Some((blanks, name)) if blanks.iter().all(|byte| *byte == b' ') => name,
+        _ => rest.trim_ascii_start(),
+    };
     Some(Line::Item(Item { name: name.to_vec(), kind, size, modified: None, mode: None }))
 }
 
@@ -44,6 +52,9 @@ mod tests {
             other => panic!("{line}: {other:?}"),
         };
         assert_eq!(item("01-31-24  10:05AM       <DIR>          a folder"), ("a folder".into(), Kind::Directory, None));
+        assert_eq!(item("01-31-24  10:05AM       <DIR>            two").0, "  two");
+        assert_eq!(item("01-31-24  10:05AM       <JUNCTION>     x").0, "x");
+        assert_eq!(item("01-31-24  10:05AM  <DIR>  near").0, "near");
         assert_eq!(item("01-31-2024  22:05             12345 a  b.txt"), ("a  b.txt".into(), Kind::File, Some(12345)));
         for line in ["01-31-24 10:05AM", "x y z name", "01-31-24  10:05AM  x name", "01-31-24 1005 5 name"] {
             assert_eq!(parse(line.as_bytes()), None, "{line}");

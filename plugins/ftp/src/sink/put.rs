@@ -1,5 +1,5 @@
-//! Writing: a file under a temporary name, held against what was sent, given its time and then its
-//! own name; folders where they're missing. Leaves nothing behind where it fails.
+//! Writing what comes in one piece: a file under a temporary name, folders where they're missing.
+//! Leaves nothing behind where it fails.
 
 use culvert_sdk::{
     FutureReader, StreamReader,
@@ -10,27 +10,20 @@ use culvert_sdk::{
     types::{Checksum, Error, Object},
 };
 
-use super::Sink;
+use super::{
+    Sink,
+    publish::{SetTime, set_time, timed},
+};
 use crate::{
     control::{Command, Control, Data},
     error::refused,
     object,
     path::Root,
     reply::Reply,
-    source, time,
 };
 
 /// What the engine says after the last byte.
 type Whole = FutureReader<Result<Vec<Checksum>, Error>>;
-
-/// How a time is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SetTime {
-    /// draft-somers-ftp-mfxx.
-    Mfmt,
-    /// `MDTM <time> <path>`, as vsftpd takes it.
-    Mdtm,
-}
 
 impl Sink {
     pub(super) async fn put_file(
@@ -42,7 +35,16 @@ impl Sink {
     ) -> Result<Object, Error> {
         let temporary = self.names.beside(&object.key);
         let begun = self.session.with(async |control, root| begin_file(control, root, &object.key, &temporary).await);
-        let (begun, mut held) = begun.await?;
+        let (begun, mut held) = match begun.await {
+            Ok(begun) => begun,
+            Err(error) => {
+                if matches!(error.code.as_str(), "connection-failed" | "timeout" | "protocol") {
+                    // The server may have made the file and not come to say so.
+                    self.discard(&temporary).await;
+                }
+                return Err(error);
+            }
+        };
         let root = held.root.clone();
         let Some(control) = held.control() else { return Err(lost(&object.key)) };
         let put = self.fill(control, &root, &object, (&temporary, begun), (data, whole), replace).await;
@@ -72,26 +74,21 @@ impl Sink {
         let sent = begun.socket.send(data).await;
         drop(begun);
         let reply = control.reply().await?;
-        // What the source says comes first: a body that ended early makes the server say nothing.
-        let checksums = whole.await?;
+        let checksums = match whole.await {
+            Ok(checksums) => checksums,
+            // The engine gave up because nobody took its bytes any more: the cause is ours.
+            Err(error) if error.code == "cancelled" && !reply.is_done() => {
+                return Err(refused("write", key, &reply));
+            }
+            Err(error) if error.code == "cancelled" => return Err(sent.err().unwrap_or(error)),
+            // What the source says comes first: a body that ended early isn't the server's fault.
+            Err(error) => return Err(error),
+        };
         if !reply.is_done() {
             return Err(refused("write", key, &reply));
         }
         sent?;
-        let path = root.path(temporary)?;
-        let (size, modified) = settle(control, &path, object).await?;
-        if object.size.is_some_and(|expected| size.is_some_and(|size| size != expected)) {
-            let (key, sent, has) = (quote(key), object.size.unwrap_or(0), size.unwrap_or(0));
-            return Err(error::truncated(format!("{key} has {sent} bytes, but the server got {has}")));
-        }
-        let checksums =
-            if self.session.config.checksum { self.verify(control, &path, key, &checksums).await? } else { Vec::new() };
-        rename(control, root, &path, key, replace).await?;
-        if is_delicate(key) && !exists(control, root, key).await? {
-            return Err(error::invalid_key(format!("the server took {} under another name; rename it", quote(key))));
-        }
-        let stored = object::file(key.clone(), size.or(object.size), modified);
-        Ok(Object { checksums, ..stored })
+        self.publish(control, root, temporary, object, &checksums, replace).await
     }
 
     /// A directory that's there already is taken as it is.
@@ -140,8 +137,8 @@ impl Sink {
     }
 }
 
-/// A data connection for a new file; its folders are made where the server won't take it without.
-async fn begin_file(control: &mut Control, root: &Root, key: &str, temporary: &str) -> Result<Data, Error> {
+/// A data connection for a new file, or for one that's overwritten from its start; its folders are made where the server won't take it without.
+pub(super) async fn begin_file(control: &mut Control, root: &Root, key: &str, temporary: &str) -> Result<Data, Error> {
     let path = root.path(temporary)?;
     let mut refusal = None;
     for attempt in 0..2 {
@@ -199,95 +196,6 @@ async fn enters(control: &mut Control, path: &[u8]) -> Result<bool, Error> {
     Ok(control.ask(Command::with("CWD", path)?).await?.is_done())
 }
 
-/// Sets the time of a file that the server has, and asks how large it is. Returns size and time as
-/// they're stored.
-async fn settle(
-    control: &mut Control,
-    path: &[u8],
-    object: &Object,
-) -> Result<(Option<u64>, Option<culvert_sdk::wasi::clocks::system_clock::Instant>), Error> {
-    let set = set_time(control, object);
-    let mut commands = vec![Command::with("SIZE", path)?];
-    if let Some((how, time)) = &set {
-        let verb = if *how == SetTime::Mfmt { "MFMT" } else { "MDTM" };
-        commands.push(Command::with(verb, &timed(time, path))?);
-    }
-    control.send(&commands).await?;
-    let size = control.reply().await?;
-    let was_set = match &set {
-        Some(_) => control.reply().await?.is_done(),
-        None => false,
-    };
-    let modified = object.modified.filter(|_| was_set);
-    let modified = modified.map(|time| culvert_sdk::wasi::clocks::system_clock::Instant { nanoseconds: 0, ..time });
-    if size.code != 213 {
-        return Err(refused("compare the size of", &object.key, &size));
-    }
-    Ok((size.text().parse().ok(), modified))
-}
-
-fn set_time(control: &Control, object: &Object) -> Option<(SetTime, String)> {
-    let time = time::format(object.modified?)?;
-    if control.features.mfmt {
-        return Some((SetTime::Mfmt, time));
-    }
-    control.features.mdtm.then_some((SetTime::Mdtm, time))
-}
-
-fn timed(time: &str, path: &[u8]) -> Vec<u8> {
-    let mut argument = time.as_bytes().to_vec();
-    argument.push(b' ');
-    argument.extend_from_slice(path);
-    argument
-}
-
-/// Gives a whole file its name. Servers of Unix replace what is there in one step; for those that
-/// refuse to, what is there is removed first.
-async fn rename(control: &mut Control, root: &Root, from: &[u8], key: &str, replace: Replace) -> Result<(), Error> {
-    let to = root.path(key)?;
-    if replace == Replace::Never && exists(control, root, key).await? {
-        return Err(error::already_exists(format!("{} is there already", quote(key))));
-    }
-    let renamed = try_rename(control, from, &to).await?;
-    if renamed.is_done() {
-        return Ok(());
-    }
-    let is_taken =
-        matches!(renamed.code, 550 | 553) && replace == Replace::Always && exists(control, root, key).await?;
-    if !is_taken {
-        return Err(refused("rename the whole file to", key, &renamed));
-    }
-    let removed = control.ask(Command::with("DELE", &to)?).await?;
-    if !removed.is_done() {
-        return Err(refused("replace", key, &removed));
-    }
-    let renamed = try_rename(control, from, &to).await?;
-    if renamed.is_done() { Ok(()) } else { Err(refused("rename the whole file to", key, &renamed)) }
-}
-
-async fn try_rename(control: &mut Control, from: &[u8], to: &[u8]) -> Result<Reply, Error> {
-    let begun = control.ask(Command::with("RNFR", from)?).await?;
-    if begun.code != 350 {
-        return Ok(begun);
-    }
-    control.ask(Command::with("RNTO", to)?).await
-}
-
-async fn exists(control: &mut Control, root: &Root, key: &str) -> Result<bool, Error> {
-    match source::stat(control, root, key).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.code == "not-found" => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether servers are known to store such a name as another one: Pure-FTPd makes an underscore of a
-/// blank at the end.
-fn is_delicate(key: &str) -> bool {
-    key.split('/').any(|segment| segment.starts_with(' ') || segment.ends_with([' ', '.']))
-        || key.contains(|character: char| character.is_control() || "\\:*?\"<>|".contains(character))
-}
-
-fn lost(key: &str) -> Error {
+pub(super) fn lost(key: &str) -> Error {
     error::connection_failed(format!("the control connection was lost while {} was written", quote(key)))
 }

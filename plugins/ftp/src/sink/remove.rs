@@ -27,9 +27,9 @@ impl Sink {
         let _ = self.delete(key).await;
     }
 
-    /// Removes this owner's temporary files in the whole tree. Holds the folders still to be looked
+    /// Removes this owner's temporary files in the whole tree, all but those in `keep`. Holds the folders still to be looked
     /// at: as many as the widest path through the tree has.
-    pub(super) async fn sweep(&self) -> Result<u64, Error> {
+    pub(super) async fn sweep(&self, keep: &[String]) -> Result<u64, Error> {
         let mut removed = 0;
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
@@ -37,7 +37,9 @@ impl Sink {
             let mut own = Vec::new();
             for (name, kind) in lister.names() {
                 match kind {
-                    Kind::File if self.names.is_own(&name) => own.push(join(&folder, &name)),
+                    Kind::File if self.names.is_own(&name) => {
+                        own.extend(Some(join(&folder, &name)).filter(|key| !keep.contains(key)));
+                    }
                     Kind::Directory => folders.push(join(&folder, &name)),
                     _ => {}
                 }

@@ -12,8 +12,8 @@ use crate::{
     features::{Digest, digest_of},
 };
 
-/// What servers are known to compute.
-const STRONGEST_FIRST: [&str; 2] = ["sha256", "md5"];
+/// What servers are known to compute. Of what was sent in parts, the engine knows the CRC alone.
+const STRONGEST_FIRST: [&str; 3] = ["sha256", "md5", "crc32"];
 
 impl Sink {
     /// Compares the strongest of the engine's checksums that the server can compute. Returns what the

@@ -75,6 +75,17 @@ async fn a_sink_that_says_done_too_early_is_caught_by_the_size() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_that_stops_and_only_repeats_what_the_engine_said_is_tried_again() {
+    let stage = one(9_000);
+    stage.job.tunnel.set_limits(Limits {
+        max_bandwidth: std::num::NonZeroU64::new(1024).map(crate::rules::ByteRate),
+        ..Limits::default()
+    });
+    stage.sink.fault("put", "a", [SinkFault::Echo]);
+    arrives(stage, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_sinks_error_is_the_cause_where_the_sink_went_first() {
     let mut stage = one(9_000);
     stage.sink.fault("put", "a", [SinkFault::FailEarly(error(Code::NO_SPACE))]);

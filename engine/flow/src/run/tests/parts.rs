@@ -30,6 +30,23 @@ async fn three_workers_write_parts_side_by_side() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_that_wants_order_gets_one_part_after_the_other() {
+    let mut stage = large();
+    let words: Vec<_> = SINK.into_iter().chain(["ordered-parts"]).collect();
+    stage.sink = Arc::new(MemorySink::new(&words));
+    stage.source.file("b", 30_000);
+    stage.sink.fault("write-part", "2", [SinkFault::Fail(error(Code::TIMEOUT)), SinkFault::Fail(error(Code::CROWDED))]);
+    stage.run().await;
+    assert_eq!(stage.told(), ["moved a 1", "moved b 1"]);
+    stage.assert_identical();
+    let log = lock(&stage.sink.part_log).clone();
+    for token in ["a#", "b#"] {
+        let parts: Vec<_> = log.iter().filter(|(upload, _)| upload.starts_with(token)).map(|(_, part)| *part).collect();
+        assert!(parts.is_sorted() && parts.len() >= 3, "{log:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_ranges_or_parts_an_object_goes_in_one_piece() {
     for (source, sink) in [(&[][..], &SINK[..]), (&SOURCE[..], &["modified"][..])] {
         let mut stage = Stage::new(MemorySource::new(source), MemorySink::new(sink));

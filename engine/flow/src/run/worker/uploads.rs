@@ -21,6 +21,9 @@ use crate::{
     transfer::{self, Closing, Failure, Finished, Gauge, Moved, StoredPart, Upload, settle},
 };
 
+/// The sink wants the parts of an upload one after the other.
+const ORDERED: &str = "ordered-parts";
+
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     /// Larger than a part, both stores can do it, and what is to be computed follows from parts.
     pub(super) fn moves_in_parts(&self, object: &Object) -> bool {
@@ -43,7 +46,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 let (_, sink) = self.live_instances().await?;
                 let begun = settle(&context.terms.stop, None, sink.begin(&task.object)).await;
                 let token = begun.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
-                let mut upload = Upload::new(task.object.clone(), token, attempt, context.transfer.part_size, None);
+                let mut upload = Upload::new(task.object.clone(), token, attempt, context.transfer.part_size, None)
+                    .in_order(context.terms.sink.has(ORDERED));
                 if let Some(book) = &context.book {
                     upload.journaled =
                         Some(context.ask(book.begun(&upload.object, &upload.token, upload.part_size()))?);
@@ -69,7 +73,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let Some(book) = &context.book else { return Ok(None) };
         let Some(open) = book.take_upload(&task.object.key) else { return Ok(None) };
         let part_size = ByteSize(open.part_size);
-        let mut upload = Upload::new(task.object.clone(), open.token.clone(), attempt, part_size, None);
+        let mut upload = Upload::new(task.object.clone(), open.token.clone(), attempt, part_size, None)
+            .in_order(context.terms.sink.has(ORDERED));
         upload.journaled = Some(open.id);
         let parts = context.ask(book.resume(&open, &task.object))?.filter(|_| upload.part_size() == open.part_size);
         // Parts whose checksums weren't asked for then prove nothing now.
@@ -121,6 +126,12 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
         if let Some(closing) = upload.finish(part, result) {
             self.close(upload, closing, gauge).await;
+        } else if context.terms.sink.has(ORDERED)
+            && upload.has_more()
+            && let Some(upload) = context.queue.offer(Arc::clone(upload))
+        {
+            // Nobody else has it: it wasn't in the queue while a part was in flight.
+            self.end_upload(&upload).await;
         }
         gauge.slot.end();
         self.manners.forget();
