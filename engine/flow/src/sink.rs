@@ -3,8 +3,8 @@
 
 use crate::{
     body::{BodyReader, Chunk, Chunks},
-    error::Error,
-    object::{Capabilities, Entry, Key, Object, Range},
+    error::{Code, Error},
+    object::{Capabilities, Checksums, Entry, Key, Object, Range},
     source::{Data, Form, Listing, Reading, Source},
 };
 
@@ -32,6 +32,9 @@ pub trait OpenSink: Send + Sync + 'static {
     /// The connector can't be started, refuses its configuration, or can't be read back.
     async fn open_read_back(&self) -> Result<Self::ReadBack, Error>;
 }
+
+/// Largest object in bytes that a store copies in one go (5 GiB); larger ones are copied in parts.
+pub const MAX_COPY: u64 = 5 << 30;
 
 /// The capability of a sink that can be read and listed.
 pub const READ_BACK: &str = "read-back";
@@ -65,8 +68,46 @@ pub struct Receipt {
     pub token: String,
 }
 
+/// An object that the store itself copied.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    pub stored: Object,
+    /// What the store keeps of the source's object and can compare; it wasn't computed here.
+    pub source: Checksums,
+}
+
 /// One instance of a sink: one call at a time. After an error with `instance_lost` it's dropped.
 pub trait Sink: 'static {
+    /// Whether the store can copy objects of this run's source by itself.
+    fn copies(&self) -> bool {
+        false
+    }
+
+    /// Has the store copy an object of the source, of at most [`MAX_COPY`]. Asked for only where
+    /// [`Sink::copies`].
+    ///
+    /// # Errors
+    /// Nothing has become visible.
+    async fn copy(&mut self, object: &Object, _replace: Replace) -> Result<Copied, Error> {
+        Err(Error::new(Code::UNSUPPORTED, "copy", "the sink can't copy").with_key(&object.key))
+    }
+
+    /// The same of one part of an upload.
+    ///
+    /// # Errors
+    /// The part isn't stored.
+    async fn copy_part(&mut self, _upload: &str, object: &Object, _part: Part) -> Result<Receipt, Error> {
+        Err(Error::new(Code::UNSUPPORTED, "copy", "the sink can't copy").with_key(&object.key))
+    }
+
+    /// The parts of an upload that the store holds; none where it can't tell.
+    ///
+    /// # Errors
+    /// `not-found` where the store doesn't know the upload.
+    async fn held_parts(&mut self, _upload: &str) -> Result<Option<Vec<Receipt>>, Error> {
+        Ok(None)
+    }
+
     /// Writes a whole object (or a directory or symlink, with an empty body) and returns it as
     /// stored, with the checksums that the store computed.
     ///

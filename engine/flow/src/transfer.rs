@@ -2,11 +2,13 @@
 //! Tries once; whether to try again is the worker's decision.
 
 mod carry;
+mod copy;
 mod reread;
 mod upload;
 mod verify;
 
 pub(crate) use self::carry::{GRACE, settle};
+pub(crate) use self::copy::{copy, copy_part};
 pub(crate) use self::reread::{read_back, reread};
 pub(crate) use self::upload::{Closing, Finished, Upload};
 pub use self::verify::Grade;
@@ -52,7 +54,7 @@ pub(crate) struct Moved {
     pub(crate) bytes: u64,
     /// None for what has no bytes: directories and symlinks.
     pub(crate) grade: Option<Grade>,
-    /// Those computed from the source's bytes.
+    /// Those computed from the source's bytes; of a copy inside the store, those that the store keeps.
     pub(crate) checksums: Checksums,
 }
 

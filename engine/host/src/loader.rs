@@ -13,7 +13,7 @@ use crate::{
     access::Access,
     bindings::{
         culvert::connector::{credentials, posix},
-        exports::culvert::connector::{connector, sink, source},
+        exports::culvert::connector::{connector, copying, resuming, sink, source},
     },
     credentials::Identity,
     files,
@@ -75,6 +75,8 @@ struct Indices {
     connector: connector::GuestIndices,
     source: Option<source::GuestIndices>,
     sink: Option<sink::GuestIndices>,
+    copying: Option<copying::GuestIndices>,
+    resuming: Option<resuming::GuestIndices>,
 }
 
 /// The exports of one running instance.
@@ -82,6 +84,8 @@ pub(crate) struct Exports {
     pub(crate) connector: connector::Guest,
     pub(crate) source: Option<source::Guest>,
     pub(crate) sink: Option<sink::Guest>,
+    pub(crate) copying: Option<copying::Guest>,
+    pub(crate) resuming: Option<resuming::Guest>,
 }
 
 // === impl Connector ===
@@ -121,6 +125,8 @@ impl Connector {
             connector: connector::GuestIndices::new(&pre).map_err(wasm)?,
             source: source::GuestIndices::new(&pre).ok(),
             sink: sink::GuestIndices::new(&pre).ok(),
+            copying: copying::GuestIndices::new(&pre).ok(),
+            resuming: resuming::GuestIndices::new(&pre).ok(),
         };
         let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let engine = engine.clone();
@@ -167,6 +173,8 @@ impl Loaded {
                 connector: indices.connector.load(&mut *store, &instance)?,
                 source: indices.source.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
                 sink: indices.sink.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                copying: indices.copying.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                resuming: indices.resuming.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
             })
         };
         let exports = load(&self.indices, &mut store).map_err(trapped)?;
@@ -186,7 +194,7 @@ impl Loaded {
                 .map_err(|e| e.to_string())?;
             let instance = self.pre.instantiate_async(&mut store).await.map_err(|e| e.root_cause().to_string())?;
             let connector = self.indices.connector.load(&mut store, &instance).map_err(|e| e.to_string())?;
-            let exports = Exports { connector, source: None, sink: None };
+            let exports = Exports { connector, source: None, sink: None, copying: None, resuming: None };
             let instance = Instance::start(store, exports, limits.clone());
             instance
                 .call("describe", async |accessor, exports| exports.connector.call_describe(accessor).await)

@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) metadata: BTreeMap<String, String>,
     #[serde(default = "yes")]
     pub(crate) conditional_writes: bool,
+    #[serde(default)]
+    pub(crate) directory_markers: bool,
     #[serde(default = "yes")]
     pub(crate) etag_is_md5: bool,
     #[serde(default = "yes")]
@@ -95,13 +97,14 @@ mod tests {
         assert_eq!(default("prefix"), config.prefix);
         assert_eq!(default("force_path_style"), config.force_path_style);
         assert_eq!(default("conditional_writes"), config.conditional_writes);
+        assert_eq!(default("directory_markers"), config.directory_markers);
         assert_eq!(default("etag_is_md5"), config.etag_is_md5);
         assert_eq!(default("ordered_listing"), config.ordered_listing);
     }
 
     #[test]
     fn every_property_is_explained_and_secrets_go_to_the_engine() {
-        for (text, count) in [(source_schema(), 18), (sink_schema(), 26)] {
+        for (text, count) in [(source_schema(), 18), (sink_schema(), 27)] {
             let schema: Value = serde_json::from_str(&text).unwrap();
             let properties = schema["properties"].as_object().unwrap();
             assert_eq!(properties.len(), count);

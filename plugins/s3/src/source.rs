@@ -27,6 +27,16 @@ const PAGE_ATTEMPTS: u32 = 4;
 /// What may be gone at the next attempt.
 const PASSING: [&str; 5] = ["throttled", "unavailable", "timeout", "connection-failed", "protocol"];
 
+/// Which page of a listing.
+#[derive(Debug, Clone, Default)]
+struct Page {
+    prefix: String,
+    /// Only one level is listed, and what lies deeper by its folders.
+    by_folder: bool,
+    after: Option<String>,
+    token: Option<String>,
+}
+
 /// A folder's marker that is shown only if nothing below it follows.
 struct Marker {
     key: String,
@@ -42,7 +52,7 @@ impl Guest for S3 {
     ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
         let store = STORE.with(Configured::get)?;
         if !folder.is_empty() {
-            return Err(error::unsupported("a bucket has no folders to list one by one"));
+            return Ok(stream::listing(async move |entries| store.list_folder(&folder, entries).await));
         }
         Ok(stream::listing(async move |entries| store.list(after, entries).await))
     }
@@ -68,14 +78,15 @@ impl Store {
         let mut before = start_after.clone();
         let mut last = start_after.as_deref().map(|full| key::from_bucket(prefix, full).0.to_owned());
         loop {
-            let page = self.page(start_after.take(), token.take()).await?;
+            let asked =
+                Page { prefix: prefix.clone(), after: start_after.take(), token: token.take(), by_folder: false };
+            let page = self.page(asked).await?;
             for listed in page.contents() {
                 let Some(encoded) = &listed.key else { continue };
                 let full = match key::decoded(encoded) {
                     Ok(full) => full,
                     Err(lossy) => {
-                        let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
-                        entries.push(Entry::Unreadable(Unreadable { key: lossy, error })).await?;
+                        entries.push(not_text(lossy)).await?;
                         continue;
                     }
                 };
@@ -104,15 +115,48 @@ impl Store {
         }
     }
 
+    /// One level, as a sink is asked for it: what's in a folder, and which folders.
+    async fn list_folder(&self, folder: &str, entries: &mut Entries) -> Result<(), Error> {
+        let prefix = format!("{}/", self.key(folder)?);
+        let mut token = None;
+        loop {
+            let asked = Page { prefix: prefix.clone(), by_folder: true, token: token.take(), after: None };
+            let page = self.page(asked).await?;
+            let keys = page.contents().iter().filter_map(|listed| Some((listed.key.as_deref()?, Some(listed))));
+            let folders = page.common_prefixes().iter().filter_map(|common| Some((common.prefix.as_deref()?, None)));
+            for (encoded, listed) in keys.chain(folders) {
+                let entry = match (key::decoded(encoded), listed) {
+                    (Err(lossy), _) => not_text(lossy),
+                    (Ok(full), Some(listed)) => match key::from_bucket(&self.config.prefix, &full) {
+                        // The folder's own marker.
+                        (_, true) => continue,
+                        (key, false) => Entry::Object(object::listed(key.to_owned(), listed)),
+                    },
+                    (Ok(full), None) => {
+                        let (key, _) = key::from_bucket(&self.config.prefix, &full);
+                        Entry::Folder(object::folder(key.to_owned()))
+                    }
+                };
+                entries.push(entry).await?;
+            }
+            entries.flush().await?;
+            match page.next_continuation_token {
+                Some(next) if page.is_truncated == Some(true) => token = Some(next),
+                _ => return Ok(()),
+            }
+        }
+    }
+
     /// One page. The engine goes on behind the last key where keys are in order; where they aren't it
     /// would have to start over, so a page that failed is then asked for again right here.
-    async fn page(&self, after: Option<String>, token: Option<String>) -> Result<ListObjectsV2Output, Error> {
+    async fn page(&self, asked: Page) -> Result<ListObjectsV2Output, Error> {
         let attempt = self.attempt("list", None);
         let mut left = if self.config.ordered_listing { 1 } else { PAGE_ATTEMPTS };
         loop {
-            let request = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(&self.config.prefix);
-            let request = request.encoding_type(EncodingType::Url);
-            let request = request.set_start_after(after.clone()).set_continuation_token(token.clone());
+            let Page { prefix, by_folder, after, token } = asked.clone();
+            let request = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(prefix);
+            let request = request.set_delimiter(by_folder.then(|| "/".to_owned())).encoding_type(EncodingType::Url);
+            let request = request.set_start_after(after).set_continuation_token(token);
             let error = match request.send().await {
                 Ok(page) => return Ok(page),
                 Err(failure) => attempt.failed(&failure),
@@ -137,6 +181,11 @@ impl Store {
         let head = self.client.head_object().bucket(&self.config.bucket).key(&full).send().await;
         let head = match head.map_err(|failure| attempt.failed(&failure)) {
             Ok(head) => head,
+            Err(error) if error.code == "not-found" && self.config.directory_markers => {
+                let marker = self.client.head_object().bucket(&self.config.bucket).key(format!("{full}/")).send().await;
+                marker.map_err(|failure| attempt.failed(&failure))?;
+                return Ok(object::folder(key));
+            }
             Err(error) if matches!(error.code.as_str(), "permission-denied" | "refused") => {
                 return Err(self.explained(&full, attempt).await.unwrap_or(error));
             }
@@ -209,6 +258,11 @@ async fn show(
     }
     *last = Some(marker.key);
     entries.push(Entry::Object(marker.object)).await
+}
+
+fn not_text(lossy: String) -> Entry {
+    let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
+    Entry::Unreadable(Unreadable { key: lossy, error })
 }
 
 fn unmovable(full: &str, why: &str) -> Entry {

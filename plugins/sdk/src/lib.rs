@@ -19,10 +19,12 @@ pub mod temporary;
 
 pub use bindings::{
     connector::exports::culvert::connector::connector,
+    copying::exports::culvert::connector::copying,
     imports::{
         culvert::connector::{credentials, posix, tls, types},
         wasi,
     },
+    resuming::exports::culvert::connector::resuming,
     sink::exports::culvert::connector::sink,
     source::exports::culvert::connector::source,
 };
@@ -54,6 +56,16 @@ macro_rules! export_storage {
         $crate::bindings::connector::export!($connector with_types_in $crate::bindings::connector);
         $crate::bindings::source::export!($connector with_types_in $crate::bindings::source);
         $crate::bindings::sink::export!($connector with_types_in $crate::bindings::sink);
+    };
+}
+
+/// Exports what a sink may have besides: [`copying`] and [`resuming`], both of which are implemented
+/// for the type. Goes with [`export_sink!`] or [`export_storage!`].
+#[macro_export]
+macro_rules! export_copying_and_resuming {
+    ($connector:ident) => {
+        $crate::bindings::copying::export!($connector with_types_in $crate::bindings::copying);
+        $crate::bindings::resuming::export!($connector with_types_in $crate::bindings::resuming);
     };
 }
 

@@ -1,6 +1,7 @@
 //! One worker: takes things from the queue and does them with its own source and sink instance,
 //! again where that may help. Never touches bytes.
 
+mod copies;
 mod proof;
 mod uploads;
 
@@ -43,6 +44,8 @@ pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
     jitter: Jitter,
     manners: Manners,
     number: usize,
+    /// The store refused to copy by itself: the bytes go through here then.
+    copies_refused: bool,
     /// When cleaning up after a stop must be over.
     clean_until: Option<Instant>,
 }
@@ -87,6 +90,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             jitter,
             manners: Manners::default(),
             number,
+            copies_refused: false,
             clean_until: None,
         }
     }
@@ -155,7 +159,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let mut retry = Retry::new(context.policy, listed.attempts);
         let again = listed.attempts > 0;
         let Listed { object, folder, absent, mismatched, .. } = listed;
-        let mut task = Task { object, folder, stale: again, absent, decided: again, mismatched };
+        // What failed verification may look like the object and isn't it.
+        let mut task = Task { object, folder, stale: again, absent, decided: mismatched, mismatched };
         gauge.slot.begin(&task.object.key, content_bytes(&task.object));
         let crowded = loop {
             let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
@@ -173,6 +178,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 Err(failure) => failure,
             };
             task.stale = is_stale(&failure.error);
+            // Somebody wrote there since the comparison: what's to be done is another question now.
+            task.decided &= !(failure.from_sink && failure.error.code == Code::CHANGED);
             task.mismatched |= failure.error.code == Code::CHECKSUM_MISMATCH;
             if let Err(error) = self.again(failure, &mut retry, &task.object.key, None).await {
                 self.give_up(&task.object, error, retry.attempt());
@@ -204,6 +211,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 }
                 (Decision::Move(_), _) => task.decided = true,
             }
+        }
+        if let Some(outcome) = self.copy(task, attempt, gauge).await? {
+            return Ok(outcome);
         }
         if self.moves_in_parts(&task.object) {
             return self.begin(task, attempt).await;
