@@ -3,6 +3,7 @@
 
 pub(crate) mod disk;
 pub(crate) mod ftp;
+pub(crate) mod s3s;
 pub(crate) mod seaweed;
 pub(crate) mod tree;
 pub(crate) mod wire;
@@ -91,18 +92,27 @@ impl Scratch {
 
     /// Starts `engine` with a state folder of this scratch.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        self.start_with(arguments, "")
+        self.start_with(arguments, "", &[])
     }
 
     /// The same, with output of its own: for one that others run beside.
     pub(crate) fn start_apart(&self, arguments: &[&str]) -> Running {
-        self.start_with(arguments, "-apart")
+        self.start_with(arguments, "-apart", &[])
     }
 
-    fn start_with(&self, arguments: &[&str], apart: &str) -> Running {
+    /// The same, with these variables and no other that says who one is at AWS.
+    pub(crate) fn start_as(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        self.start_with(arguments, "", variables)
+    }
+
+    fn start_with(&self, arguments: &[&str], apart: &str, variables: &[(&str, &str)]) -> Running {
         let (output, errors) = (self.path(&format!("stdout{apart}")), self.path(&format!("stderr{apart}")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
         command.args(arguments).arg("--state-dir").arg(self.path("state"));
+        std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null());
         command.stdout(fs::File::create(&output).unwrap()).stderr(fs::File::create(&errors).unwrap());
         let begin = Instant::now();

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use crate::harness::{
     Scratch,
+    s3s::{S3s, Store},
     seaweed::Seaweed,
     tree::{Item, Random, Snapshot},
 };
@@ -28,8 +29,17 @@ const NAMES: [&str; 14] = [
 ];
 
 fn odd_tree(root: &Path) {
+    tree_of(root, |_| true);
+}
+
+/// What s3s-fs can list: it announces keys in URL form and then writes them as they are.
+fn tree_without_escapes(root: &Path) {
+    tree_of(root, |name| !name.contains(['+', '%']));
+}
+
+fn tree_of(root: &Path, fits: fn(&str) -> bool) {
     let mut random = Random::seeded();
-    for (number, name) in NAMES.iter().enumerate() {
+    for (number, name) in NAMES.iter().enumerate().filter(|(_, name)| fits(name)) {
         let folder = root.join(format!("{name}.d"));
         fs::create_dir_all(&folder).unwrap();
         fs::write(root.join(name), random.bytes(number * 37)).unwrap();
@@ -66,28 +76,26 @@ fn assert_same(left: &Path, right: &Path) {
     }
 }
 
-#[test]
-fn a_tree_goes_into_a_bucket_and_comes_back() {
-    let scratch = Scratch::new();
-    let server = Seaweed::start(&scratch, &["archive"]);
+/// Up, up again, down. `by_parts` is what proves objects that go in parts.
+fn goes_and_comes_back(scratch: &Scratch, server: &dyn Store, tree: fn(&Path), by_parts: &str) {
     let source = scratch.path("source");
-    odd_tree(&source);
+    tree(&source);
     let count = contents(&source).len() as u64;
-    let sink = format!("{}\nprefix = \"nas/\"", server.end("archive"));
+    let sink = format!("{}\nprefix = \"nas/\"", server.bucket("archive"));
 
     let up = scratch.pipeline_between(&scratch.local("source"), &sink, "[transfer]\npart_size = \"5 MiB\"");
     let run = scratch.run(&up);
     run.expect_code(0);
     assert_eq!(run.objects("moved"), count);
-    // Whole objects by their MD5, those in parts by their CRC: the store's own figures.
+    // Whole objects by their MD5: the store's own figures.
     for moved in run.events_named("moved") {
-        let by = if moved["bytes"].as_u64().unwrap() > 5 << 20 { "crc64-nvme" } else { "md5" };
+        let by = if moved["bytes"].as_u64().unwrap() > 5 << 20 { by_parts } else { "md5" };
         assert_eq!(moved["verified"], by, "{moved}");
     }
     let fetched = scratch.path("fetched");
-    server.client(&["fetch", "archive", fetched.to_str().unwrap(), "nas/"]);
+    server.ask(&["fetch", "archive", fetched.to_str().unwrap(), "nas/"]);
     assert_same(&source, &fetched);
-    assert_eq!(server.json(&["uploads", "archive"]), serde_json::json!([]));
+    assert!(server.uploads("archive").is_empty());
 
     // Nothing has changed, so nothing moves.
     let again = scratch.run(&up);
@@ -100,47 +108,85 @@ fn a_tree_goes_into_a_bucket_and_comes_back() {
     assert_same(&source, &scratch.path("sink"));
 }
 
+/// Filled by another client, to another bucket by bytes, from there down.
+fn goes_on(scratch: &Scratch, server: &dyn Store, tree: fn(&Path)) {
+    let source = scratch.path("source");
+    tree(&source);
+    server.ask(&["fill", "one", source.to_str().unwrap()]);
+    let more = "[transfer]\nserver_side_copy = false";
+    let across = scratch.pipeline_between(&server.bucket("one"), &server.bucket("two"), more);
+    scratch.run(&across).expect_code(0);
+    let fetched = scratch.path("fetched");
+    server.ask(&["fetch", "two", fetched.to_str().unwrap()]);
+    assert_same(&source, &fetched);
+    scratch.forget();
+    let down = scratch.pipeline_between(&server.bucket("two"), &scratch.local("sink"), "");
+    scratch.run(&down).expect_code(0);
+    assert_same(&source, &scratch.path("sink"));
+}
+
+#[test]
+fn a_tree_goes_into_a_bucket_and_comes_back() {
+    let scratch = Scratch::new();
+    let server = Seaweed::start(&scratch, &["archive"]);
+    goes_and_comes_back(&scratch, &server, odd_tree, "crc64-nvme");
+}
+
+#[test]
+fn a_tree_goes_into_a_bucket_of_s3s_and_comes_back() {
+    let scratch = Scratch::new();
+    let server = S3s::start(&scratch, &["archive"]);
+    goes_and_comes_back(&scratch, &server, tree_without_escapes, "size");
+}
+
 #[test]
 fn what_another_client_put_comes_down_and_goes_on_to_another_bucket() {
     let scratch = Scratch::new();
     let server = Seaweed::start(&scratch, &["one", "two"]);
-    let source = scratch.path("source");
-    odd_tree(&source);
-    server.client(&["fill", "one", source.to_str().unwrap()]);
-    let across = scratch.pipeline_between(&server.end("one"), &server.end("two"), "");
-    scratch.run(&across).expect_code(0);
-    let fetched = scratch.path("fetched");
-    server.client(&["fetch", "two", fetched.to_str().unwrap()]);
-    assert_same(&source, &fetched);
-    scratch.forget();
-    let down = scratch.pipeline_between(&server.end("two"), &scratch.local("sink"), "");
-    scratch.run(&down).expect_code(0);
-    assert_same(&source, &scratch.path("sink"));
+    goes_on(&scratch, &server, odd_tree);
+}
+
+#[test]
+fn what_another_client_put_at_s3s_comes_down_and_goes_on_to_another_bucket() {
+    let scratch = Scratch::new();
+    let server = S3s::start(&scratch, &["one", "two"]);
+    goes_on(&scratch, &server, tree_without_escapes);
 }
 
 #[test]
 fn nothing_is_overwritten_and_properties_are_set() {
     let scratch = Scratch::new();
     let server = Seaweed::start(&scratch, &["archive"]);
+    nothing_is_overwritten(&scratch, &server);
+    assert_eq!(server.json(&["tags", "archive", "b.txt"]), serde_json::json!({"team": "a b"}));
+}
+
+#[test]
+fn nothing_is_overwritten_at_s3s_and_properties_are_set() {
+    let scratch = Scratch::new();
+    let server = S3s::start(&scratch, &["archive"]);
+    nothing_is_overwritten(&scratch, &server);
+}
+
+fn nothing_is_overwritten(scratch: &Scratch, server: &dyn Store) {
     fs::create_dir_all(scratch.path("source")).unwrap();
     fs::write(scratch.path("source/a.txt"), "new").unwrap();
     fs::write(scratch.path("source/b.txt"), "new").unwrap();
     fs::create_dir_all(scratch.path("old")).unwrap();
     fs::write(scratch.path("old/a.txt"), "old").unwrap();
-    server.client(&["fill", "archive", scratch.path("old").to_str().unwrap()]);
+    server.ask(&["fill", "archive", scratch.path("old").to_str().unwrap()]);
     let sink = format!(
         "{}\ncontent_type = \"text/x-culvert\"\ntags = {{ team = \"a b\" }}\nmetadata = {{ origin = \"nas\" }}",
-        server.end("archive")
+        server.bucket("archive")
     );
     let pipeline = scratch.pipeline_between(&scratch.local("source"), &sink, "[transfer]\noverwrite = \"never\"");
     let run = scratch.run(&pipeline);
     run.expect_code(0);
     assert_eq!((run.objects("moved"), run.objects("skipped")), (1, 1));
     let fetched = scratch.path("fetched");
-    server.client(&["fetch", "archive", fetched.to_str().unwrap()]);
+    server.ask(&["fetch", "archive", fetched.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(fetched.join("a.txt")).unwrap(), "old");
-    let head = server.json(&["head", "archive", "b.txt"]);
+    let head = server.ask_json(&["head", "archive", "b.txt"]);
     assert_eq!(head["content_type"], "text/x-culvert");
-    assert_eq!(head["tags"], serde_json::json!({"team": "a b"}));
     assert_eq!(head["metadata"], serde_json::json!({"origin": "nas"}));
 }

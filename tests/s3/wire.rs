@@ -77,23 +77,28 @@ fn fifty_requests_a_second() {
 fn a_bad_network_costs_few_requests_and_no_byte() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["calm", "bad"]);
-    Random::seeded().fill(&scratch.path("source"), (0..1000).map(|number| 1000 + number * 7));
+    Random::seeded().fill(&scratch.path("source"), (0..2000).map(|number| 1000 + number * 4));
     let more = "[transfer]\nworkers = 16\nattempts = 10\nmax_backoff = \"1s\"";
+    // What stalls is given up after three seconds.
+    let patience = "response_timeout = \"3s\"\nidle_timeout = \"3s\"";
     let mut counts = Vec::new();
     for (bucket, wire) in [
         ("calm", Wire::before(server.port())),
         // One request in ten, of every kind.
         (
             "bad",
-            Wire::with_faults(server.port(), Duration::from_millis(10), |number| match number % 30 {
-                7 => Some(Fault::Reset),
-                17 => Some(Fault::SlowDown),
-                27 => Some(Fault::Truncated),
+            Wire::with_faults(server.port(), Duration::from_millis(10), |number| match number % 100 {
+                7 | 37 => Some(Fault::Reset),
+                17 | 47 => Some(Fault::Truncated),
+                27 | 57 => Some(Fault::SlowDown),
+                67 => Some(Fault::SlowDownForASecond),
+                77 | 87 => Some(Fault::Failed),
+                97 => Some(Fault::Stall),
                 _ => None,
             }),
         ),
     ] {
-        let bucket_end = end(&wire.endpoint(), bucket, ACCESS_KEY, SECRET);
+        let bucket_end = format!("{}\n{patience}", end(&wire.endpoint(), bucket, ACCESS_KEY, SECRET));
         scratch.forget();
         scratch.run(&scratch.pipeline_between(&scratch.local("source"), &bucket_end, more)).expect_code(0);
         scratch.forget();

@@ -42,6 +42,9 @@ pub(crate) struct Config {
     pub(crate) etag_is_md5: bool,
     #[serde(default = "yes")]
     pub(crate) ordered_listing: bool,
+    /// 1 to 16.
+    #[serde(default = "parallel_listing")]
+    pub(crate) parallel_listing: u8,
 }
 
 pub(crate) fn source_schema() -> String {
@@ -78,6 +81,10 @@ fn default_region() -> String {
     "us-east-1".to_owned()
 }
 
+fn parallel_listing() -> u8 {
+    4
+}
+
 fn yes() -> bool {
     true
 }
@@ -100,11 +107,12 @@ mod tests {
         assert_eq!(default("directory_markers"), config.directory_markers);
         assert_eq!(default("etag_is_md5"), config.etag_is_md5);
         assert_eq!(default("ordered_listing"), config.ordered_listing);
+        assert_eq!(default("parallel_listing"), config.parallel_listing);
     }
 
     #[test]
     fn every_property_is_explained_and_secrets_go_to_the_engine() {
-        for (text, count) in [(source_schema(), 18), (sink_schema(), 27)] {
+        for (text, count) in [(source_schema(), 19), (sink_schema(), 28)] {
             let schema: Value = serde_json::from_str(&text).unwrap();
             let properties = schema["properties"].as_object().unwrap();
             assert_eq!(properties.len(), count);

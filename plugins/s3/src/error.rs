@@ -145,6 +145,8 @@ fn meaning(status: u16, code: &str) -> (&'static str, &'static str) {
         ("PermanentRedirect" | "TemporaryRedirect", _) | (_, 301 | 302 | 307 | 308) => {
             ("invalid-config", "the bucket is in another region: set endpoint and region to its own")
         }
+        ("InvalidObjectState", _) => ("unsupported", "the object is archived: restore it first"),
+        ("QuotaExceeded" | "XMinioStorageFull", _) | (_, 507) => ("no-space", ""),
         ("AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "Forbidden", _) | (_, 403) => {
             ("permission-denied", "the key may not do this: check its policy")
         }
@@ -160,8 +162,6 @@ fn meaning(status: u16, code: &str) -> (&'static str, &'static str) {
         }
         ("EntityTooLarge", _) | (_, 413) => ("too-large", "the store takes no object of this size"),
         ("KeyTooLongError", _) => ("invalid-key", "shorten the key or the prefix"),
-        ("InvalidObjectState", _) => ("unsupported", "the object is archived: restore it first"),
-        ("QuotaExceeded" | "XMinioStorageFull", _) | (_, 507) => ("no-space", ""),
         ("NotImplemented" | "MethodNotAllowed", _) | (_, 405 | 501) => ("unsupported", "the store can't do this"),
         ("MalformedResponse", _) => ("protocol", "the answer isn't S3's: check the endpoint"),
         (_, 503) => ("throttled", ""),

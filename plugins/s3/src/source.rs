@@ -1,10 +1,10 @@
 //! The bucket as a source: a flat listing in the order of its keys, and objects whose bytes go from
 //! the store to the engine. Follows no version history and restores nothing from an archive.
 
-use aws_sdk_s3::{
-    operation::list_objects_v2::ListObjectsV2Output,
-    types::{EncodingType, Object as Listed},
-};
+mod flat;
+mod split;
+
+use aws_sdk_s3::{operation::list_objects_v2::ListObjectsV2Output, types::EncodingType};
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, quote},
@@ -33,16 +33,9 @@ struct Page {
     prefix: String,
     /// Only one level is listed, and what lies deeper by its folders.
     by_folder: bool,
+    /// The bucket's key behind which it begins.
     after: Option<String>,
     token: Option<String>,
-}
-
-/// A folder's marker that is shown only if nothing below it follows.
-struct Marker {
-    key: String,
-    /// With its slash.
-    full: String,
-    object: Object,
 }
 
 impl Guest for S3 {
@@ -54,7 +47,7 @@ impl Guest for S3 {
         if !folder.is_empty() {
             return Ok(stream::listing(async move |entries| store.list_folder(&folder, entries).await));
         }
-        Ok(stream::listing(async move |entries| store.list(after, entries).await))
+        Ok(stream::listing(async move |entries| flat::list(&store, after, entries).await))
     }
 
     async fn stat(key: String) -> Result<Object, Error> {
@@ -69,52 +62,6 @@ impl Guest for S3 {
 // === impl Store ===
 
 impl Store {
-    async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
-        let prefix = &self.config.prefix;
-        let mut start_after = after.map(|key| self.key(&key)).transpose()?;
-        let mut token = None;
-        let mut marker: Option<Marker> = None;
-        // The key before this one, in the bucket.
-        let mut before = start_after.clone();
-        let mut last = start_after.as_deref().map(|full| key::from_bucket(prefix, full).0.to_owned());
-        loop {
-            let asked =
-                Page { prefix: prefix.clone(), after: start_after.take(), token: token.take(), by_folder: false };
-            let page = self.page(asked).await?;
-            for listed in page.contents() {
-                let Some(encoded) = &listed.key else { continue };
-                let full = match key::decoded(encoded) {
-                    Ok(full) => full,
-                    Err(lossy) => {
-                        entries.push(not_text(lossy)).await?;
-                        continue;
-                    }
-                };
-                show(marker.take(), Some(&full), (&mut last, self.config.ordered_listing), entries).await?;
-                if self.config.ordered_listing && before.as_ref().is_some_and(|before| *before >= full) {
-                    return Err(self.disorder());
-                }
-                before = Some(full.clone());
-                match key::from_bucket(prefix, &full) {
-                    // The prefix's own marker.
-                    ("", true) => {}
-                    (key, true) if listed.size == Some(0) => marker = Some(Marker::new(key, &full, listed)),
-                    (_, true) => entries.push(unmovable(&full, "ends with a slash and has data")).await?,
-                    (key, false) => {
-                        entries.push(Entry::Object(object::listed(key.to_owned(), listed))).await?;
-                        last = Some(key.to_owned());
-                    }
-                }
-            }
-            // The next page may take its time.
-            entries.flush().await?;
-            match page.next_continuation_token {
-                Some(next) if page.is_truncated == Some(true) => token = Some(next),
-                _ => return show(marker.take(), None, (&mut last, self.config.ordered_listing), entries).await,
-            }
-        }
-    }
-
     /// One level, as a sink is asked for it: what's in a folder, and which folders.
     async fn list_folder(&self, folder: &str, entries: &mut Entries) -> Result<(), Error> {
         let prefix = format!("{}/", self.key(folder)?);
@@ -166,13 +113,6 @@ impl Store {
                 return Err(error);
             }
         }
-    }
-
-    fn disorder(&self) -> Error {
-        let what = self.attempt("list", None).what();
-        error::invalid_config(format!(
-            "{what}: the store doesn't list keys in the order of their bytes; set ordered_listing = false for it"
-        ))
     }
 
     pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
@@ -241,25 +181,6 @@ fn header(range: &Range) -> Result<Option<String>, Error> {
     }
 }
 
-/// Shows a marker, unless the next key lies in its folder: the folder then comes with what's in it.
-/// Its key is without the slash, and so may belong before keys that have gone already.
-async fn show(
-    marker: Option<Marker>,
-    next: Option<&str>,
-    (last, is_ordered): (&mut Option<String>, bool),
-    entries: &mut Entries,
-) -> Result<(), Error> {
-    let Some(marker) = marker else { return Ok(()) };
-    if next.is_some_and(|next| next.starts_with(&marker.full)) {
-        return Ok(());
-    }
-    if is_ordered && last.as_ref().is_some_and(|last| *last >= marker.key) {
-        return entries.push(unmovable(&marker.full, "marks an empty folder behind keys that sort after it")).await;
-    }
-    *last = Some(marker.key);
-    entries.push(Entry::Object(marker.object)).await
-}
-
 fn not_text(lossy: String) -> Entry {
     let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
     Entry::Unreadable(Unreadable { key: lossy, error })
@@ -268,15 +189,6 @@ fn not_text(lossy: String) -> Entry {
 fn unmovable(full: &str, why: &str) -> Entry {
     let error = error::invalid_key(format!("the key {} {why}: it can't be moved", quote(full)));
     Entry::Unreadable(Unreadable { key: full.to_owned(), error })
-}
-
-// === impl Marker ===
-
-impl Marker {
-    fn new(key: &str, full: &str, listed: &Listed) -> Self {
-        let object = Object { kind: "directory".to_owned(), ..object::listed(key.to_owned(), listed) };
-        Self { key: key.to_owned(), full: full.to_owned(), object }
-    }
 }
 
 #[cfg(test)]

@@ -114,6 +114,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 (self.source, self.sink, self.read_back) = (None, None, None);
                 let context = Arc::clone(&self.context);
                 self.manners.wait_aside(&context, &mut place, &mut self.jitter).await;
+            } else if crew.is_too_fast() && crew.may_leave() {
+                let context = Arc::clone(&self.context);
+                self.manners.wait_for_room(&context, &mut place).await;
             }
         }
         self.end_uploads().await;
@@ -166,6 +169,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
                 Ok(outcome) => {
                     self.manners.forget();
+                    context.crew.succeed();
                     self.end(task, outcome, retry.attempt());
                     break false;
                 }
@@ -325,6 +329,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let error = self.settle_failure(failure, key).await;
         if self.context.is_stopped() {
             return Err(error);
+        }
+        if error.code == Code::THROTTLED {
+            self.context.crew.slow_down();
         }
         let failed = retry.attempt();
         let Some(pause) = retry.after(&error, &mut self.jitter) else { return Err(error) };

@@ -143,6 +143,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             }
         };
         if let Ok(stored) = &result {
+            context.crew.succeed();
             self.note_part(upload, stored);
         }
         if let Some(closing) = upload.finish(part, result) {
