@@ -192,7 +192,7 @@ def arguments():
 
 def main():
     asked = arguments()
-    subprocess.run([common.VENV / "pip", "install", "--quiet", *PINNED], check=True)
+    subprocess.run([common.VENV / "python", "-m", "pip", "install", "--quiet", *PINNED], check=True)
     Engine.binary = Path(asked.engine).resolve() if asked.engine else Engine.binary
     if not Engine.binary.exists():
         raise SystemExit(f"{Engine.binary} isn't there: cargo build --release, or --engine")

@@ -43,7 +43,8 @@ fn reads(wire: &Wire) -> usize {
     wire.lines().iter().filter(|(_, line)| is_read(line)).count()
 }
 
-fn copies(scratch: &Scratch, server: &dyn Store) {
+/// `by` is what proves objects that were copied in one go.
+fn copies(scratch: &Scratch, server: &dyn Store, by: &str) {
     fill(scratch, server);
     let wire = Wire::before(server.port());
     let (one, two) = (server.end_at(&wire.endpoint(), "one"), server.end_at(&wire.endpoint(), "two"));
@@ -57,7 +58,7 @@ fn copies(scratch: &Scratch, server: &dyn Store) {
     assert!(passed < 1 << 20, "{passed} bytes passed");
     for moved in run.events_named("moved") {
         // Nobody has looked at the bytes of what was copied in parts, and no figure of the store's says more.
-        let by = if moved["key"] == "large" { "size" } else { "md5" };
+        let by = if moved["key"] == "large" { "size" } else { by };
         assert_eq!(moved["verified"], by, "{moved}");
     }
     assert_copied(scratch, server, &scratch.path("fetched"));
@@ -73,14 +74,15 @@ fn copies(scratch: &Scratch, server: &dyn Store) {
 fn the_store_copies_and_no_byte_passes() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["one", "two"]);
-    copies(&scratch, &server);
+    copies(&scratch, &server, "md5");
 }
 
 #[test]
 fn s3s_copies_and_no_byte_passes() {
     let scratch = Scratch::in_memory();
     let server = S3s::start(&scratch, &["one", "two"]);
-    copies(&scratch, &server);
+    // It lists no ETags, so there is nothing to compare the copy's with.
+    copies(&scratch, &server, "size");
 }
 
 #[test]

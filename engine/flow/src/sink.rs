@@ -68,6 +68,14 @@ pub struct Receipt {
     pub token: String,
 }
 
+/// A part of an upload, as the store tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub part: u32,
+    /// That of its receipt; none where the store doesn't tell.
+    pub token: Option<String>,
+}
+
 /// An object that the store itself copied.
 #[derive(Debug, Clone)]
 pub struct Copied {
@@ -104,7 +112,7 @@ pub trait Sink: 'static {
     ///
     /// # Errors
     /// `not-found` where the store doesn't know the upload.
-    async fn held_parts(&mut self, _upload: &str) -> Result<Option<Vec<Receipt>>, Error> {
+    async fn held_parts(&mut self, _upload: &str) -> Result<Option<Vec<Held>>, Error> {
         Ok(None)
     }
 
@@ -153,6 +161,15 @@ pub trait Sink: 'static {
     /// # Errors
     /// The object may still be there.
     async fn delete(&mut self, key: &Key) -> Result<(), Error>;
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Whether it's what this receipt is for.
+    pub fn is(&self, receipt: &Receipt) -> bool {
+        self.part == receipt.part && self.token.as_ref().is_none_or(|token| *token == receipt.token)
+    }
 }
 
 // === impl NoReadBack ===

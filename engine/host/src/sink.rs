@@ -9,7 +9,7 @@ use culvert_flow::{
     body::{BodyReader, Chunks},
     error::{Code, Error},
     object::{Key, Object},
-    sink::{Copied, Part, Receipt, Replace, Sink},
+    sink::{Copied, Held, Part, Receipt, Replace, Sink},
 };
 use wasmtime::component::{Accessor, FutureReader, StreamReader};
 
@@ -96,7 +96,7 @@ impl Sink for HostSink {
         Ok(Receipt { part: part.number, token: checked_receipt(token, "copy")? })
     }
 
-    async fn held_parts(&mut self, upload: &str) -> Result<Option<Vec<Receipt>>, Error> {
+    async fn held_parts(&mut self, upload: &str) -> Result<Option<Vec<Held>>, Error> {
         self.parts_held(upload).await
     }
 

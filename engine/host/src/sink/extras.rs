@@ -4,7 +4,7 @@
 use culvert_flow::{
     error::{Code, Error},
     object::{Checksums, Object},
-    sink::{Copied, Part, Receipt, Replace},
+    sink::{Copied, Held, Part, Replace},
 };
 use wasmtime::component::Accessor;
 
@@ -51,7 +51,7 @@ impl HostSink {
         copied.await.map_err(|error| error.with_key(&object.key))
     }
 
-    pub(super) async fn parts_held(&self, upload: &str) -> Result<Option<Vec<Receipt>>, Error> {
+    pub(super) async fn parts_held(&self, upload: &str) -> Result<Option<Vec<Held>>, Error> {
         let upload = upload.to_owned();
         let asked = self.instance.call("list-parts", async move |accessor, exports| match &exports.resuming {
             Some(resuming) => Ok(Some(resuming.call_parts(accessor, upload).await?)),
@@ -63,7 +63,7 @@ impl HostSink {
             let message = format!("the connector tells of more than {MAX_PARTS} parts");
             return Err(Error::new(Code::PROTOCOL, "list-parts", message));
         }
-        Ok(Some(held.into_iter().map(|it| Receipt { part: it.number, token: it.token }).collect()))
+        Ok(Some(held.into_iter().map(|it| Held { part: it.number, token: it.token }).collect()))
     }
 
     async fn copying<R: 'static>(

@@ -29,7 +29,7 @@ impl Store {
             let page = page.map_err(|failure| attempt.failed(&failure))?;
             held.extend(page.parts().iter().filter_map(|part| {
                 let number = u32::try_from(part.part_number?).ok()?;
-                Some(Held { number, token: quoted(part.e_tag.as_deref()?) })
+                Some(Held { number, token: part.e_tag.as_deref().map(quoted) })
             }));
             match page.next_part_number_marker {
                 Some(next) if page.is_truncated == Some(true) => marker = Some(next),

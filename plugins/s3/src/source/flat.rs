@@ -16,6 +16,10 @@ use crate::{client::Store, key, object};
 /// the way its keys go is known by then.
 const PAGES_BEFORE_SPLITTING: u32 = 4;
 
+/// Pages that a range between two bounds is meant to have: the request that finds its end is then a
+/// small part of it, and what is in memory is this many pages for each range.
+const RANGE_PAGES: usize = 4;
+
 /// A listing under way.
 struct Flat<'a> {
     store: &'a Store,
@@ -97,7 +101,7 @@ impl Flat<'_> {
         let at_once = usize::from(self.store.config.parallel_listing);
         let mut ahead = Ahead::Nowhere;
         while let (Some(began), Some(ended)) = (&from, &self.before) {
-            let bounds = split::bounds(began, ended, at_once);
+            let bounds = split::bounds(began, ended, at_once, RANGE_PAGES);
             if bounds.len() < 2 {
                 break;
             }
@@ -110,27 +114,47 @@ impl Flat<'_> {
         Ok(ahead)
     }
 
-    /// Shows the keys up to the last of these bounds; the first page of each range is asked for at the
-    /// same time. Returns where the last page began; none if the bucket has ended.
+    /// Shows the keys up to the last of these bounds; the ranges between them are read side by side.
+    /// Returns where the last page began; none if the bucket has ended.
     async fn ranges(&mut self, bounds: &[String]) -> Result<Option<String>, Error> {
-        let starts = self.before.iter().chain(bounds).take(bounds.len());
-        let asked = starts.map(|start| self.store.page(self.page(Some(start.clone()), None)));
-        let pages = join_all(asked).await;
+        let starts = self.before.iter().chain(bounds).cloned();
+        let ranges = join_all(starts.zip(bounds).map(|(start, bound)| self.range(start, bound))).await;
         let mut began = self.before.clone().unwrap_or_default();
-        for (page, bound) in pages.into_iter().zip(bounds) {
-            let mut page = page?;
-            loop {
+        for (pages, bound) in ranges.into_iter().zip(bounds) {
+            let mut pages = std::collections::VecDeque::from(pages?);
+            while let Some(page) = pages.pop_front() {
                 began = self.before.clone().unwrap_or(began);
-                match self.show_page(&page, Some(bound)).await? {
+                let shown = self.show_page(&page, Some(bound)).await?;
+                match shown {
                     Shown::Everything => return Ok(None),
                     Shown::Enough => break,
-                    Shown::More => page = self.store.page(self.page(self.before.clone(), None)).await?,
+                    // The range has more pages than were meant.
+                    Shown::More if pages.is_empty() => {
+                        pages.push_back(self.store.page(self.page(None, page.next_continuation_token)).await?);
+                    }
+                    Shown::More => {}
                 }
             }
             // Up to there everything is shown, whether a key is at the bound or not.
             self.before = Some(bound.clone());
         }
         Ok(Some(began))
+    }
+
+    /// The first pages behind a key, until one reaches the bound.
+    async fn range(&self, start: String, bound: &str) -> Result<Vec<ListObjectsV2Output>, Error> {
+        let mut pages = vec![self.store.page(self.page(Some(start), None)).await?];
+        while let Some(page) = pages.last().filter(|_| pages.len() < RANGE_PAGES) {
+            let last = page.contents().last().and_then(|listed| key::decoded(listed.key.as_deref()?).ok());
+            let Some(next) = page.next_continuation_token.clone().filter(|_| page.is_truncated == Some(true)) else {
+                break;
+            };
+            if last.is_some_and(|last| last.as_str() > bound) {
+                break;
+            }
+            pages.push(self.store.page(self.page(None, Some(next))).await?);
+        }
+        Ok(pages)
     }
 
     fn page(&self, after: Option<String>, token: Option<String>) -> Page {

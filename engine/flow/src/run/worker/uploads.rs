@@ -99,7 +99,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         };
         let (_, sink) = self.live_instances().await?;
         match context.terms.stop.or(sink.held_parts(&upload.token)).await? {
-            Ok(Some(held)) => parts.retain(|part| held.contains(&part.receipt)),
+            Ok(Some(held)) => parts.retain(|part| held.iter().any(|held| held.is(&part.receipt))),
             Ok(None) => {}
             Err(error) if error.code == Code::NOT_FOUND => {
                 self.forget(&upload);
