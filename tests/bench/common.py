@@ -61,7 +61,7 @@ def digests(folder):
 def run(command, environment, log, server_pid):
     """Runs a command to its end; one that fails ends the benchmark."""
     before = cpu_of(server_pid)
-    begin = time.monotonic()
+    begin, peak = time.monotonic(), 0
     with open(log, "ab") as output:
         child = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
         while True:
@@ -71,14 +71,25 @@ def run(command, environment, log, server_pid):
             if time.monotonic() - begin > DEADLINE:
                 child.kill()
                 raise SystemExit(f"{command[0]} was still running after {DEADLINE} s; its output is in {log}")
-            time.sleep(0.002)
+            peak = max(peak, peak_kib(child.pid))
+            time.sleep(0.005)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - begin
     if child.returncode != 0:
         tail = Path(log).read_text(errors="replace")[-2000:]
         raise SystemExit(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{tail}")
     cpu = usage.ru_utime + usage.ru_stime
-    return Took(wall, cpu, usage.ru_maxrss / 1024, cpu_of(server_pid) - before)
+    return Took(wall, cpu, peak / 1024, cpu_of(server_pid) - before)
+
+
+def peak_kib(pid):
+    """Peak memory so far; what `wait4` tells includes this script's own, from before the command began."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return 0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0].split()[1]) if lines else 0
 
 
 def cpu_of(pid):
