@@ -4,6 +4,7 @@
 pub(crate) mod disk;
 pub(crate) mod ftp;
 pub(crate) mod oss;
+pub(crate) mod s3s;
 pub(crate) mod seaweed;
 pub(crate) mod store;
 pub(crate) mod tree;
@@ -96,7 +97,7 @@ impl Scratch {
         self.start_with(arguments, "", Stdio::null(), &[])
     }
 
-    /// The same with these variables in its environment.
+    /// The same, with these variables and no other that says who one is at AWS.
     pub(crate) fn start_as(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         self.start_with(arguments, "", Stdio::null(), variables)
     }
@@ -117,6 +118,9 @@ impl Scratch {
         let (output, errors) = (self.path(&format!("stdout{apart}")), self.path(&format!("stderr{apart}")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
         command.args(arguments).arg("--state-dir").arg(self.path("state"));
+        std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
         command.envs(variables.iter().copied());
         command.stdin(input);
         command.stdout(fs::File::create(&output).unwrap()).stderr(fs::File::create(&errors).unwrap());

@@ -1,8 +1,12 @@
 //! The S3 connector against a real server with authentication on: what arrives, what's said when
 //! it can't, how much goes over the wire.
 
+mod conditions;
+mod copies;
+mod credentials;
 pub(crate) mod errors;
 pub(crate) mod identity;
+mod keys;
 pub(crate) mod listing;
 pub(crate) mod recovery;
 mod rounds;

@@ -41,13 +41,15 @@ def make(bucket):
     client.create_bucket(Bucket=bucket)
 
 
-def fill(bucket, folder, prefix=""):
+def fill(bucket, folder, prefix="", content_type="binary/octet-stream"):
     """Puts every file below a folder."""
     files = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
 
     def put(path):
         with open(path, "rb") as body:
-            client.put_object(Bucket=bucket, Key=prefix + os.path.relpath(path, folder), Body=body.read())
+            key = prefix + os.path.relpath(path, folder)
+            kept = {"ContentType": content_type, "Metadata": {"origin": "boto"}}
+            client.put_object(Bucket=bucket, Key=key, Body=body.read(), **kept)
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(put, files))
@@ -86,17 +88,26 @@ def uploads(bucket):
 
 def head(bucket, key):
     answer = client.head_object(Bucket=bucket, Key=key)
-    tags = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
     print(
         json.dumps(
             {
                 "size": answer["ContentLength"],
                 "content_type": answer.get("ContentType"),
                 "metadata": answer["Metadata"],
-                "tags": {tag["Key"]: tag["Value"] for tag in tags},
             }
         )
     )
+
+
+def tags(bucket, key):
+    found = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+    print(json.dumps({tag["Key"]: tag["Value"] for tag in found}))
+
+
+def put(bucket, key, text, content_type="binary/octet-stream"):
+    """Puts one object, under any key."""
+    metadata = {"origin": "boto"}
+    client.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type, Metadata=metadata)
 
 
 globals()[command](*rest)

@@ -25,6 +25,13 @@ pub(crate) const SECRET: &str = "culvert-secret-7c1f";
 pub(crate) const READER_KEY: &str = "reader";
 pub(crate) const READER_SECRET: &str = "reader-secret-90aa";
 
+/// May do everything in the bucket `two`, and nothing elsewhere.
+pub(crate) const CONFINED_KEY: &str = "confined";
+pub(crate) const CONFINED_SECRET: &str = "confined-secret-41d7";
+/// May do what [`ACCESS_KEY`] may.
+pub(crate) const SECOND_KEY: &str = "second";
+pub(crate) const SECOND_SECRET: &str = "second-secret-b3e0";
+
 /// A running server; ended when it's dropped.
 pub(crate) struct Seaweed {
     child: Child,
@@ -60,6 +67,8 @@ impl Seaweed {
         let identities = [
             identity(ACCESS_KEY, SECRET, r#""Admin","Read","Write","List","Tagging""#),
             identity(READER_KEY, READER_SECRET, r#""Read","List""#),
+            identity(CONFINED_KEY, CONFINED_SECRET, r#""Read:two","Write:two","List:two""#),
+            identity(SECOND_KEY, SECOND_SECRET, r#""Admin","Read","Write","List","Tagging""#),
         ];
         let file = scratch.path("identities.json");
         fs::write(&file, format!(r#"{{"identities":[{}]}}"#, identities.join(","))).unwrap();
@@ -113,7 +122,7 @@ impl Seaweed {
 
     /// What the independent client prints.
     pub(crate) fn client(&self, arguments: &[&str]) -> String {
-        let output = self.try_client(arguments);
+        let output = client(&self.endpoint(), arguments);
         assert!(output.status.success(), "s3.py {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -123,17 +132,11 @@ impl Seaweed {
         serde_json::from_str(&self.client(arguments)).unwrap()
     }
 
-    fn try_client(&self, arguments: &[&str]) -> std::process::Output {
-        let mut command = Command::new(Path::new(VENV).join("python"));
-        command.arg(CLIENT).args([&self.endpoint(), ACCESS_KEY, SECRET]).args(arguments);
-        command.output().unwrap_or_else(|error| panic!("{VENV}/python can't be started ({error}); see tests/run"))
-    }
-
     /// A signed request is answered.
     fn wait_until_ready(&mut self) {
         let begin = Instant::now();
         loop {
-            if self.try_client(&["ready"]).status.success() {
+            if client(&self.endpoint(), &["ready"]).status.success() {
                 return;
             }
             let ended = self.child.try_wait().unwrap();
@@ -171,6 +174,13 @@ impl Drop for Seaweed {
     }
 }
 
+/// The independent client, run against a server at this endpoint.
+pub(crate) fn client(endpoint: &str, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(Path::new(VENV).join("python"));
+    command.arg(CLIENT).args([endpoint, ACCESS_KEY, SECRET]).args(arguments);
+    command.output().unwrap_or_else(|error| panic!("{VENV}/python can't be started ({error}); see tests/run"))
+}
+
 /// The keys of an end.
 pub(crate) fn end(endpoint: &str, bucket: &str, access_key: &str, secret: &str) -> String {
     format!(
@@ -190,7 +200,7 @@ fn make_certificate(certificate: &Path, key: &Path) {
 }
 
 /// Ports that nobody listens on now; all are held until all are known.
-fn free_ports() -> Vec<u16> {
+pub(crate) fn free_ports() -> Vec<u16> {
     let held: Vec<_> = (0..PORTS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }

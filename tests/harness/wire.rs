@@ -24,12 +24,30 @@ pub(crate) enum Fault {
     Reset,
     /// `503 SlowDown`; the server doesn't hear of the request.
     SlowDown,
+    /// The same, asking to come back after a second.
+    SlowDownForASecond,
+    /// `500 InternalError`; the server doesn't hear of the request.
+    Failed,
+    /// The server answers, and nothing of it arrives.
+    Stall,
     /// The answer ends after half of what it announced, or a few bytes.
     Truncated,
 }
 
 /// Which request has which fault, by its number from 0.
 pub(crate) type Plan = fn(u64) -> Option<Fault>;
+
+/// What is answered to a request, by its first line, instead of what the server would.
+pub(crate) type Answers = fn(&str) -> Option<Canned>;
+
+/// An answer of S3's.
+#[derive(Debug, Clone)]
+pub(crate) struct Canned {
+    pub(crate) status: u16,
+    /// Whole lines, each with its end.
+    pub(crate) headers: &'static str,
+    pub(crate) body: String,
+}
 
 /// A proxy in front of a server; ended when it's dropped.
 pub(crate) struct Wire {
@@ -41,6 +59,7 @@ struct Shared {
     server: u16,
     delay: Duration,
     plan: Plan,
+    answers: Answers,
     begin: Instant,
     ended: AtomicBool,
     requests: AtomicU64,
@@ -59,12 +78,22 @@ impl Wire {
 
     /// Every answer comes later by `delay`, and some requests fail.
     pub(crate) fn with_faults(server: u16, delay: Duration, plan: Plan) -> Self {
+        Self::start(server, delay, plan, |_| None)
+    }
+
+    /// Some requests are answered here.
+    pub(crate) fn answering(server: u16, answers: Answers) -> Self {
+        Self::start(server, Duration::ZERO, |_| None, answers)
+    }
+
+    fn start(server: u16, delay: Duration, plan: Plan, answers: Answers) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             server,
             delay,
             plan,
+            answers,
             begin: Instant::now(),
             ended: AtomicBool::new(false),
             requests: AtomicU64::new(0),
@@ -128,17 +157,13 @@ impl Shared {
         while let Some(head) = request.head(&mut client) {
             let line = head.lines().next().unwrap_or_default().to_owned();
             let is_head = line.starts_with("HEAD ");
-            self.lines.lock().unwrap().push((self.begin.elapsed(), line));
             let fault = (self.plan)(self.requests.fetch_add(1, Ordering::Relaxed));
-            if fault == Some(Fault::SlowDown) {
+            let canned = (self.answers)(&line).or_else(|| fault.and_then(Canned::of));
+            self.lines.lock().unwrap().push((self.begin.elapsed(), line));
+            if let Some(canned) = canned {
                 // The body is taken first: a client may read only when it has sent everything.
                 let taken = request.pass(&head, false, &mut client, None, u64::MAX, self);
-                let body = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
-                let told = format!(
-                    "HTTP/1.1 503 Slow Down\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n\r\n{body}",
-                    body.len()
-                );
-                if taken.is_none() || client.write_all(told.as_bytes()).is_err() {
+                if taken.is_none() || client.write_all(canned.text(is_head).as_bytes()).is_err() {
                     return;
                 }
                 continue;
@@ -148,7 +173,11 @@ impl Shared {
             }
             let Some(head) = answer.head(&mut server) else { break };
             thread::sleep(self.delay);
-            if fault == Some(Fault::Reset) {
+            if fault == Some(Fault::Stall) {
+                // Until the client has had enough of it.
+                let _ = client.read(&mut [0]);
+            }
+            if matches!(fault, Some(Fault::Reset | Fault::Stall)) {
                 break;
             }
             let limit = if fault == Some(Fault::Truncated) { length(&head) / 2 + 40 } else { u64::MAX };
@@ -162,6 +191,35 @@ impl Shared {
 
     fn count(&self, bytes: usize) {
         self.passed.lock().unwrap().push((self.begin.elapsed(), bytes as u64));
+    }
+}
+
+// === impl Canned ===
+
+impl Canned {
+    /// S3's form of an error.
+    pub(crate) fn error(status: u16, code: &str, words: &str) -> Self {
+        let body = format!("<Error><Code>{code}</Code><Message>{words}</Message></Error>");
+        Self { status, headers: "", body }
+    }
+
+    fn of(fault: Fault) -> Option<Self> {
+        let slow = || Self::error(503, "SlowDown", "Please reduce your request rate.");
+        match fault {
+            Fault::SlowDown => Some(slow()),
+            Fault::SlowDownForASecond => Some(Self { headers: "retry-after: 1\r\n", ..slow() }),
+            Fault::Failed => Some(Self::error(500, "InternalError", "We encountered an internal error.")),
+            Fault::Reset | Fault::Stall | Fault::Truncated => None,
+        }
+    }
+
+    fn text(&self, is_head: bool) -> String {
+        let Self { status, headers, body } = self;
+        let shown = if is_head { "" } else { body };
+        format!(
+            "HTTP/1.1 {status} Canned\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n{headers}\r\n{shown}",
+            body.len()
+        )
     }
 }
 

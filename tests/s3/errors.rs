@@ -5,7 +5,7 @@ use std::fs;
 use crate::harness::{
     Ended, Scratch,
     seaweed::{ACCESS_KEY, READER_KEY, READER_SECRET, SECRET, Seaweed, end},
-    wire::Wire,
+    wire::{Canned, Wire},
 };
 
 /// A run of one object into this end, with two attempts and without a past.
@@ -79,4 +79,60 @@ fn a_certificate_has_to_be_trusted() {
     // A name that the certificate isn't for.
     let other = trusting.replace("127.0.0.1", "localhost");
     assert_ne!(run(&scratch, &other).code, Some(0));
+}
+
+/// What only a large provider says, said by the proxy to every request.
+#[test]
+fn refusals_that_the_server_never_makes_name_it_and_what_to_do() {
+    let scratch = Scratch::new();
+    let server = Seaweed::start(&scratch, &["archive"]);
+    let expired = |_: &str| Some(Canned::error(400, "ExpiredToken", "The provided token has expired."));
+    let malformed = |_: &str| {
+        let words = "the region 'us-east-1' is wrong; expecting 'eu-west-1'";
+        Some(Canned::error(400, "AuthorizationHeaderMalformed", words))
+    };
+    let elsewhere = |_: &str| {
+        let redirect = Canned::error(301, "PermanentRedirect", "The bucket must be addressed using another endpoint.");
+        Some(Canned { headers: "x-amz-bucket-region: eu-west-1\r\n", ..redirect })
+    };
+    let skewed = |_: &str| Some(Canned::error(403, "RequestTimeTooSkewed", "The difference is too large."));
+    let cases: [(fn(&str) -> Option<Canned>, [&str; 2]); 4] = [
+        (expired, ["ExpiredToken", "get a new one"]),
+        (malformed, ["AuthorizationHeaderMalformed", "set region to the bucket's"]),
+        (elsewhere, ["eu-west-1", "set endpoint and region to its own"]),
+        (skewed, ["RequestTimeTooSkewed", "set this machine's clock"]),
+    ];
+    for (answers, words) in cases {
+        let wire = Wire::answering(server.port(), answers);
+        let ended = run(&scratch, &end(&wire.endpoint(), "archive", ACCESS_KEY, SECRET));
+        assert!(wire.requests() <= 6, "{} requests: {:?}", wire.requests(), wire.lines());
+        let said = said(&ended);
+        assert_ne!(ended.code, Some(0), "{said}");
+        for word in words.iter().chain([&wire.endpoint().as_str()]) {
+            assert!(said.contains(word), "{word} isn't in: {said}");
+        }
+        assert!(!said.contains(SECRET), "the secret is in: {said}");
+    }
+}
+
+#[test]
+fn an_archived_object_fails_alone() {
+    let scratch = Scratch::new();
+    let server = Seaweed::start(&scratch, &["archive"]);
+    for name in ["filled/cold", "filled/warm"] {
+        let path = scratch.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+    server.client(&["fill", "archive", scratch.path("filled").to_str().unwrap()]);
+    let wire = Wire::answering(server.port(), |line| {
+        let words = "The operation is not valid for the object's storage class";
+        line.starts_with("GET /archive/cold").then(|| Canned::error(403, "InvalidObjectState", words))
+    });
+    let bucket = end(&wire.endpoint(), "archive", ACCESS_KEY, SECRET);
+    let ended = scratch.run(&scratch.pipeline_between(&bucket, &scratch.local("sink"), ""));
+    ended.expect_code(2);
+    assert_eq!(ended.failures(), [("cold".to_owned(), "unsupported".to_owned())]);
+    assert!(ended.output.contains("restore it first"), "{}", ended.output);
+    assert_eq!(fs::read_to_string(scratch.path("sink/warm")).unwrap(), "filled/warm");
 }

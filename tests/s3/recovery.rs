@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Scratch, seaweed::Seaweed, store::Store, tree::Random, wire::Wire};
+use crate::harness::{Scratch, s3s::S3s, seaweed::Seaweed, store::Store, tree::Random, wire::Wire};
 
 const PART: usize = 5 << 20;
 const PARTS: usize = 12;
@@ -20,6 +20,13 @@ fn parts(wire: &Wire) -> usize {
 fn parts_that_the_store_has_are_not_sent_again() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["archive"]);
+    goes_on_with_an_upload(&scratch, &server);
+}
+
+#[test]
+fn parts_that_s3s_has_are_not_sent_again() {
+    let scratch = Scratch::in_memory();
+    let server = S3s::start(&scratch, &["archive"]);
     goes_on_with_an_upload(&scratch, &server);
 }
 
@@ -55,4 +62,7 @@ pub(crate) fn goes_on_with_an_upload(scratch: &Scratch, server: &dyn Store) {
     server.ask(&["fetch", "archive", fetched.to_str().unwrap()]);
     assert!(fs::read(fetched.join("large")).unwrap() == bytes, "the object differs");
     assert!(server.uploads("archive").is_empty());
+    // What the journal remembers was held against what the store has.
+    let listed = wire.lines().iter().filter(|(_, line)| line.starts_with("GET ") && line.contains("uploadId=")).count();
+    assert_eq!(listed, 1);
 }

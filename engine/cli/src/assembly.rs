@@ -262,12 +262,11 @@ impl Assembly {
             }
         }
         let sink = self.endpoint(&self.sink, folder, true)?;
-        Ok(Ends {
-            source: SourceEndpoint::new(source).map_err(Failure::usage)?,
-            sink: SinkEndpoint::new(sink).map_err(Failure::usage)?,
-            _stand_in: stand_in,
-            _keeper: self.shared.as_ref().map(|shared| shared.keep(&self.tunnel)).transpose()?,
-        })
+        let source = SourceEndpoint::new(source).map_err(Failure::usage)?;
+        let sink = SinkEndpoint::new(sink).map_err(Failure::usage)?;
+        let sink = if self.pipeline.server_side_copy { sink.copying_from(&source) } else { sink };
+        let _keeper = self.shared.as_ref().map(|shared| shared.keep(&self.tunnel)).transpose()?;
+        Ok(Ends { source, sink, _stand_in: stand_in, _keeper })
     }
 
     /// A folder with reports as a source; none where they aren't to be put at the sink.

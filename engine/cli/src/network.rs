@@ -18,8 +18,10 @@ use culvert_host::{
 use culvert_manifest::units::parse_duration;
 use serde_json::{Map, Value};
 
-/// The capability that a pipeline can deny, and the word that marks the property that does.
+/// A capability that a pipeline can deny, and the word that marks the property that does.
 const ORDERED: &str = "ordered-listing";
+/// The same; a connector that has the property keeps folders only where the pipeline asks for it.
+const DIRECTORIES: &str = "directories";
 /// The word that marks the property which picks one of a service's own endpoints, and its table of them.
 const NETWORK: &str = "network";
 const ENDPOINTS: &str = "x-endpoints";
@@ -44,8 +46,8 @@ pub(crate) struct Network {
     labels: Vec<String>,
     settings: Settings,
     credentials: Credentials,
-    /// The store lists keys in the order of their bytes.
-    is_ordered: bool,
+    /// Capabilities of the connector that this store hasn't.
+    denied: Vec<&'static str>,
 }
 
 /// The properties that were marked, by their word.
@@ -79,8 +81,12 @@ impl Network {
             read_ahead: None,
         };
         let credentials = marked.credentials(schema.get(CREDENTIALS).and_then(Value::as_str))?;
-        let is_ordered = marked.find(ORDERED).is_none_or(|property| property.value != Value::Bool(false));
-        let mut network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials, is_ordered };
+        let is_true = |word| marked.find(word).map(|property| property.value == Value::Bool(true));
+        let mut denied = Vec::new();
+        denied.extend(is_true(ORDERED).is_some_and(|ordered| !ordered).then_some(ORDERED));
+        let keeps_folders = !has_word(schema, DIRECTORIES) || is_true(DIRECTORIES) == Some(true);
+        denied.extend((!keeps_folders).then_some(DIRECTORIES));
+        let mut network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials, denied };
         if let Some((name, url)) = own_endpoint(&rest, marked.text(NETWORK), schema) {
             network.grant(&url)?;
             rest.insert(name, Value::String(url));
@@ -118,7 +124,7 @@ impl Network {
 
     /// What this store can do of what its connector can.
     pub(crate) fn capabilities(&self, all: &Capabilities) -> Capabilities {
-        Capabilities::new(all.iter().filter(|word| self.is_ordered || *word != ORDERED).map(str::to_owned))
+        Capabilities::new(all.iter().filter(|word| !self.denied.contains(word)).map(str::to_owned))
     }
 
     /// # Errors
@@ -154,6 +160,12 @@ fn own_endpoint(table: &Map<String, Value>, network: Option<&str>, schema: &Valu
     Some((name.clone(), filled))
 }
 
+/// Whether a schema has a property that's marked with this word.
+fn has_word(schema: &Value, word: &str) -> bool {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().any(|(_, property)| property.get("x-engine").and_then(Value::as_str) == Some(word))
+}
+
 /// All workers' buffers together hold a twentieth of a second of the limit.
 fn read_ahead(rate: ByteRate, workers: NonZeroUsize) -> usize {
     let bytes = rate.0.get() / 20 / workers.get() as u64;
@@ -167,8 +179,11 @@ impl Marked {
         let properties = schema.get("properties").and_then(Value::as_object);
         let marked = properties.into_iter().flatten().filter_map(|(name, property)| {
             let word = property.get("x-engine")?.as_str()?.to_owned();
-            // The connector has to know that one too.
-            let value = if word == ORDERED { table.get(name).cloned() } else { table.remove(name) };
+            // The connector has to know those too.
+            let value = match [ORDERED, DIRECTORIES].contains(&word.as_str()) {
+                true => table.get(name).cloned(),
+                false => table.remove(name),
+            };
             Some(Property { word, name: name.clone(), value: value? })
         });
         Self(marked.collect())

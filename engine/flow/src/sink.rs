@@ -33,6 +33,9 @@ pub trait OpenSink: Send + Sync + 'static {
     async fn open_read_back(&self) -> Result<Self::ReadBack, Error>;
 }
 
+/// Largest object in bytes that a store copies in one go (5 GiB); larger ones are copied in parts.
+pub const MAX_COPY: u64 = 5 << 30;
+
 /// The capability of a sink that can be read and listed.
 pub const READ_BACK: &str = "read-back";
 
@@ -87,8 +90,54 @@ pub struct Stored {
     pub checksums: Checksums,
 }
 
+/// A part of an upload, as the store tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub part: u32,
+    /// That of its receipt; none where the store doesn't tell.
+    pub token: Option<String>,
+}
+
+/// An object that the store itself copied.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    pub stored: Object,
+    /// What the store keeps of the source's object and can compare; it wasn't computed here.
+    pub source: Checksums,
+}
+
 /// One instance of a sink: one call at a time. After an error with `instance_lost` it's dropped.
 pub trait Sink: 'static {
+    /// Whether the store can copy objects of this run's source by itself.
+    fn copies(&self) -> bool {
+        false
+    }
+
+    /// Has the store copy an object of the source, of at most [`MAX_COPY`]. Asked for only where
+    /// [`Sink::copies`].
+    ///
+    /// # Errors
+    /// Nothing has become visible.
+    async fn copy(&mut self, object: &Object, _replace: Replace) -> Result<Copied, Error> {
+        Err(Error::new(Code::UNSUPPORTED, "copy", "the sink can't copy").with_key(&object.key))
+    }
+
+    /// The same of one part of an upload.
+    ///
+    /// # Errors
+    /// The part isn't stored.
+    async fn copy_part(&mut self, _upload: &str, object: &Object, _part: Part) -> Result<Receipt, Error> {
+        Err(Error::new(Code::UNSUPPORTED, "copy", "the sink can't copy").with_key(&object.key))
+    }
+
+    /// The parts of an upload that the store holds; none where it can't tell.
+    ///
+    /// # Errors
+    /// `not-found` where the store doesn't know the upload.
+    async fn held_parts(&mut self, _upload: &str) -> Result<Option<Vec<Held>>, Error> {
+        Ok(None)
+    }
+
     /// Writes a whole object (or a directory or symlink, with an empty body) and returns it as
     /// stored, with the checksums that the store computed.
     ///
@@ -148,6 +197,15 @@ pub trait Sink: 'static {
     /// # Errors
     /// The object may still be there.
     async fn delete(&mut self, key: &Key) -> Result<(), Error>;
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Whether it's what this receipt is for.
+    pub fn is(&self, receipt: &Receipt) -> bool {
+        self.part == receipt.part && self.token.as_ref().is_none_or(|token| *token == receipt.token)
+    }
 }
 
 // === impl NoReadBack ===

@@ -3,12 +3,14 @@
 
 mod batch;
 mod carry;
+mod copy;
 mod reread;
 mod upload;
 mod verify;
 
 pub(crate) use self::batch::{MAX_BATCH_OBJECTS, MAX_BATCHED_BYTES, put_batch};
 pub(crate) use self::carry::{GRACE, settle};
+pub(crate) use self::copy::{copy, copy_part};
 pub(crate) use self::reread::{read_back, reread};
 pub(crate) use self::upload::{Closing, Finished, Upload};
 pub use self::verify::Grade;
@@ -54,7 +56,7 @@ pub(crate) struct Moved {
     pub(crate) bytes: u64,
     /// None for what has no bytes: directories and symlinks.
     pub(crate) grade: Option<Grade>,
-    /// Those computed from the source's bytes.
+    /// Those computed from the source's bytes; of a copy inside the store, those that the store keeps.
     pub(crate) checksums: Checksums,
 }
 

@@ -3,7 +3,7 @@
 
 wasmtime::component::bindgen!({
     path: "../../wit",
-    world: "batch-storage",
+    world: "everything",
     imports: {
         "culvert:connector/credentials.get": async | store | trappable,
         "culvert:connector/posix.checksum": async | store | trappable,

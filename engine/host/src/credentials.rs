@@ -150,7 +150,7 @@ async fn aws(provider: &DefaultCredentialsChain) -> Result<Credential, String> {
     Ok(Credential {
         access_key: fresh.access_key_id().to_owned(),
         secret: fresh.secret_access_key().to_owned(),
-        session_token: fresh.session_token().map(str::to_owned),
+        session_token: fresh.session_token().filter(|token| !token.is_empty()).map(str::to_owned),
         expires: fresh.expiry(),
     })
 }

@@ -21,7 +21,16 @@ pub struct SourceEndpoint(Endpoint);
 
 /// The sink end of a pipeline.
 #[derive(Debug)]
-pub struct SinkEndpoint(Endpoint);
+pub struct SinkEndpoint {
+    endpoint: Endpoint,
+    copies_from: Option<SourceTable>,
+}
+
+/// The table of a source as JSON. Doesn't print: another connector's may hold a secret.
+struct SourceTable(String);
+
+/// The capability of a sink that copies inside its store.
+const COPY: &str = "copy";
 
 /// What both ends need.
 pub struct Endpoint {
@@ -114,7 +123,16 @@ impl SinkEndpoint {
             let name = &endpoint.connector.description().name;
             return Err(Error::new(Code::UNSUPPORTED, "open", format!("the connector {name} can't be a sink")));
         }
-        Ok(Self(endpoint))
+        Ok(Self { endpoint, copies_from: None })
+    }
+
+    /// Lets the store copy from a source of the same connector, if the connector finds that it can.
+    #[must_use]
+    pub fn copying_from(self, source: &SourceEndpoint) -> Self {
+        let (ours, theirs) = (&self.endpoint.connector, &source.0.connector);
+        let can = ours.digest() == theirs.digest() && self.endpoint.capabilities.has(COPY);
+        let copies_from = can.then(|| SourceTable(source.0.config.clone()));
+        Self { copies_from, ..self }
     }
 
     /// Reaches the store and proves the permissions that a sink needs. Needs a `LocalSet`.
@@ -122,7 +140,7 @@ impl SinkEndpoint {
     /// # Errors
     /// What's missing.
     pub async fn check(&self) -> Result<(), Error> {
-        self.0.check(Role::Sink).await
+        self.endpoint.check(Role::Sink).await
     }
 }
 
@@ -131,19 +149,28 @@ impl OpenSink for SinkEndpoint {
     type ReadBack = HostSource;
 
     fn capabilities(&self) -> &Capabilities {
-        &self.0.capabilities
+        &self.endpoint.capabilities
     }
 
     /// A feed can always turn an extent into bytes; only a file makes more of it.
     fn takes_extents(&self) -> bool {
-        self.0.grants.folder.is_some()
+        self.endpoint.grants.folder.is_some()
     }
 
     async fn open_sink(&self) -> Result<HostSink, Error> {
-        Ok(HostSink::new(self.0.open(Role::Sink).await?))
+        let copies_from = self.copies_from.as_ref().map(|table| table.0.clone());
+        HostSink::new(self.endpoint.open(Role::Sink).await?, copies_from).await
     }
 
     async fn open_read_back(&self) -> Result<HostSource, Error> {
-        Ok(HostSource::new(self.0.open(Role::Sink).await?))
+        Ok(HostSource::new(self.endpoint.open(Role::Sink).await?))
+    }
+}
+
+// === impl SourceTable ===
+
+impl fmt::Debug for SourceTable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SourceTable")
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     access::Access,
     bindings::{
         culvert::connector::{credentials, posix},
-        exports::culvert::connector::{connector, sink, sink_batch, source, source_batch},
+        exports::culvert::connector::{connector, copying, resuming, sink, sink_batch, source, source_batch},
     },
     credentials::Identity,
     files,
@@ -77,6 +77,8 @@ struct Indices {
     sink: Option<sink::GuestIndices>,
     source_batch: Option<source_batch::GuestIndices>,
     sink_batch: Option<sink_batch::GuestIndices>,
+    copying: Option<copying::GuestIndices>,
+    resuming: Option<resuming::GuestIndices>,
 }
 
 /// The exports of one running instance.
@@ -86,6 +88,8 @@ pub(crate) struct Exports {
     pub(crate) sink: Option<sink::Guest>,
     pub(crate) source_batch: Option<source_batch::Guest>,
     pub(crate) sink_batch: Option<sink_batch::Guest>,
+    pub(crate) copying: Option<copying::Guest>,
+    pub(crate) resuming: Option<resuming::Guest>,
 }
 
 // === impl Connector ===
@@ -127,6 +131,8 @@ impl Connector {
             sink: sink::GuestIndices::new(&pre).ok(),
             source_batch: source_batch::GuestIndices::new(&pre).ok(),
             sink_batch: sink_batch::GuestIndices::new(&pre).ok(),
+            copying: copying::GuestIndices::new(&pre).ok(),
+            resuming: resuming::GuestIndices::new(&pre).ok(),
         };
         let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let engine = engine.clone();
@@ -175,6 +181,8 @@ impl Loaded {
                 sink: indices.sink.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
                 source_batch: indices.source_batch.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
                 sink_batch: indices.sink_batch.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                copying: indices.copying.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                resuming: indices.resuming.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
             })
         };
         let exports = load(&self.indices, &mut store).map_err(trapped)?;
@@ -194,7 +202,15 @@ impl Loaded {
                 .map_err(|e| e.to_string())?;
             let instance = self.pre.instantiate_async(&mut store).await.map_err(|e| e.root_cause().to_string())?;
             let connector = self.indices.connector.load(&mut store, &instance).map_err(|e| e.to_string())?;
-            let exports = Exports { connector, source: None, sink: None, source_batch: None, sink_batch: None };
+            let exports = Exports {
+                connector,
+                source: None,
+                sink: None,
+                source_batch: None,
+                sink_batch: None,
+                copying: None,
+                resuming: None,
+            };
             let instance = Instance::start(store, exports, limits.clone());
             instance
                 .call("describe", async |accessor, exports| exports.connector.call_describe(accessor).await)

@@ -1,13 +1,15 @@
 //! `flow::Sink` over a connector: chunks go in as a stream that the host takes back when the guest
 //! passes it on to a file. Checks what the guest answers; decides nothing.
 
+mod extras;
+
 use std::sync::Arc;
 
 use culvert_flow::{
     body::{BodyReader, Chunks},
     error::{Code, Error},
     object::{Key, Object},
-    sink::{Packed, Part, Receipt, Replace, Sink, Stored},
+    sink::{Copied, Held, Packed, Part, Receipt, Replace, Sink, Stored},
 };
 use wasmtime::component::{Accessor, FutureReader, StreamReader};
 
@@ -32,13 +34,23 @@ const MAX_RECEIPT_BYTES: usize = 1024;
 /// One instance of a sink connector.
 pub struct HostSink {
     instance: Instance,
+    /// It takes this run's source.
+    copies: bool,
 }
 
 // === impl HostSink ===
 
 impl HostSink {
-    pub(crate) fn new(instance: Instance) -> Self {
-        Self { instance }
+    /// `copies_from`: the table of a source in the same store, perhaps.
+    ///
+    /// # Errors
+    /// The connector failed to say whether it takes it.
+    pub(crate) async fn new(instance: Instance, copies_from: Option<String>) -> Result<Self, Error> {
+        let mut sink = Self { instance, copies: false };
+        if let Some(config) = copies_from {
+            sink.copies = sink.accept(config).await?;
+        }
+        Ok(sink)
     }
 
     /// One call of the sink interface; with `fed`, of one that takes a body.
@@ -74,6 +86,23 @@ impl HostSink {
 }
 
 impl Sink for HostSink {
+    fn copies(&self) -> bool {
+        self.copies
+    }
+
+    async fn copy(&mut self, object: &Object, replace: Replace) -> Result<Copied, Error> {
+        self.copy_object(object, replace).await
+    }
+
+    async fn copy_part(&mut self, upload: &str, object: &Object, part: Part) -> Result<Receipt, Error> {
+        let token = self.copy_range(upload, object, part).await?;
+        Ok(Receipt { part: part.number, token: checked_receipt(token, "copy")? })
+    }
+
+    async fn held_parts(&mut self, upload: &str) -> Result<Option<Vec<Held>>, Error> {
+        self.parts_held(upload).await
+    }
+
     async fn sweep(&mut self, keep: &[String]) -> Result<u64, Error> {
         let keep = keep.to_vec();
         let swept = self.call("sweep", None, None, async move |accessor, sink| sink.call_sweep(accessor, keep).await);
@@ -155,11 +184,10 @@ impl Sink for HostSink {
             sink.call_write_part(accessor, upload, sent, data).await
         });
         let receipt = written.await?;
-        if receipt.part != part.number || receipt.token.len() > MAX_RECEIPT_BYTES {
-            let message = "the receipt is for another part, or too long";
-            return Err(Error::new(Code::PROTOCOL, "write-part", message));
+        if receipt.part != part.number {
+            return Err(Error::new(Code::PROTOCOL, "write-part", "the receipt is for another part"));
         }
-        Ok(Receipt { part: receipt.part, token: receipt.token })
+        Ok(Receipt { part: receipt.part, token: checked_receipt(receipt.token, "write-part")? })
     }
 
     async fn commit(
@@ -204,6 +232,14 @@ impl Sink for HostSink {
             self.call("delete", Some(key), None, async move |accessor, sink| sink.call_delete(accessor, asked).await);
         deleted.await
     }
+}
+
+fn checked_receipt(token: String, operation: &'static str) -> Result<String, Error> {
+    if token.len() > MAX_RECEIPT_BYTES {
+        let message = format!("the receipt has more than {MAX_RECEIPT_BYTES} bytes");
+        return Err(Error::new(Code::PROTOCOL, operation, message));
+    }
+    Ok(token)
 }
 
 fn to_wit_replace(replace: Replace) -> wit_sink::Replace {

@@ -244,6 +244,14 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         section: TRANSFER,
+        name: "server_side_copy",
+        kind: Kind::Boolean,
+        default: Some("true"),
+        example: "false",
+        about: "Where both ends are in one store, the store copies and no byte passes the engine.",
+    },
+    Key {
+        section: TRANSFER,
         name: "delete_extra",
         kind: Kind::Boolean,
         default: Some("false"),

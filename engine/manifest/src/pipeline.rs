@@ -35,6 +35,8 @@ pub struct Pipeline {
     pub selection: Selection,
     /// By default: `if-different`, `checksum`, 8 workers, parts of 16 MiB, 5 attempts, 30 s.
     pub transfer: Transfer,
+    /// Whether a store that has both ends copies by itself; true by default.
+    pub server_side_copy: bool,
     /// Nothing is deleted, by default.
     pub delete_extra: Option<DeleteExtra>,
     /// One round at once, by default.
@@ -100,7 +102,9 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let source = endpoint(root, Role::Source, context);
     let sink = endpoint(root, Role::Sink, context);
     let selection = selection::selection(section(root, SELECT, context), context);
-    let transfer = transfer(section(root, TRANSFER, context), context);
+    let mut table = section(root, TRANSFER, context);
+    let server_side_copy = table.boolean("server_side_copy", context);
+    let transfer = transfer(table, context);
     let schedule = schedule(section(root, SCHEDULE, context), context);
     let report = report(section(root, REPORT, context), context);
     let limits = limits(section(root, LIMITS, context), context);
@@ -116,6 +120,7 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
         sink: sink?,
         selection,
         transfer,
+        server_side_copy: server_side_copy?,
         delete_extra,
         schedule,
         report,

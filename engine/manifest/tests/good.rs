@@ -49,6 +49,7 @@ fn the_shortest_file_has_every_default() {
         max_backoff: Duration::from_secs(30),
     };
     assert_eq!(pipeline.transfer, transfer);
+    assert!(pipeline.server_side_copy);
     assert!(pipeline.selection.include.is_none() && pipeline.selection.exclude.is_none());
     assert_eq!((pipeline.selection.min_size, pipeline.selection.max_size), (None, None));
     assert!(pipeline.selection.prefixes.is_empty() && pipeline.selection.hits().is_empty());

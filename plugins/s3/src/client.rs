@@ -1,7 +1,10 @@
 //! A bucket and the SDK's client for it. Makes presigned requests for what carries an object's bytes
 //! and sends them with the engine's stream; everything else goes through the SDK.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    time::Duration,
+};
 
 use aws_sdk_s3::{
     Client,
@@ -20,7 +23,7 @@ use culvert_sdk::{
 
 use crate::{
     config::Config,
-    error::{Answer, Attempt, seconds},
+    error::{Answer, Attempt, REGION, seconds},
     key,
     transport::{FromEngine, MAX_ANSWER_BYTES, Transport},
 };
@@ -37,6 +40,27 @@ pub(crate) struct Store {
     role: Role,
     /// Whether the store takes CRC-64/NVME for uploads in parts: not known to be wrong yet.
     pub(crate) knows_checksums: Cell<bool>,
+    /// Whether it takes conditions of a put: not known to be wrong yet.
+    pub(crate) knows_conditions: Cell<bool>,
+    /// What the sink was found to have when it was last asked.
+    pub(crate) seen: RefCell<Option<Seen>>,
+    /// The source that objects are copied from.
+    pub(crate) copied_from: OnceCell<Place>,
+}
+
+/// What was found under a key of the sink: the ETag of what is there.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) key: String,
+    /// None: nothing was there.
+    pub(crate) etag: Option<String>,
+}
+
+/// Where another end's objects are.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) bucket: String,
+    pub(crate) prefix: String,
 }
 
 // === impl Store ===
@@ -59,7 +83,15 @@ impl Store {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
-        Self { client: Client::from_conf(sdk), config, role, knows_checksums: Cell::new(true) }
+        Self {
+            client: Client::from_conf(sdk),
+            config,
+            role,
+            knows_checksums: Cell::new(true),
+            knows_conditions: Cell::new(true),
+            seen: RefCell::default(),
+            copied_from: OnceCell::new(),
+        }
     }
 
     /// Lists one object, and for a sink begins and drops an upload: it needs both rights.
@@ -108,8 +140,9 @@ impl Store {
             return Ok(answer);
         }
         let (status, retry_after) = (answer.status, answer.header("retry-after").and_then(seconds));
+        let region = answer.header(REGION).map(str::to_owned);
         let body = answer.collect(MAX_ANSWER_BYTES).await.unwrap_or_default();
-        Err(attempt.answered(&Answer::parse(status, &body, retry_after)))
+        Err(attempt.answered(&Answer { region, ..Answer::parse(status, &body, retry_after) }))
     }
 }
 

@@ -36,10 +36,15 @@ pub(crate) struct Config {
     pub(crate) metadata: BTreeMap<String, String>,
     #[serde(default = "yes")]
     pub(crate) conditional_writes: bool,
+    #[serde(default)]
+    pub(crate) directory_markers: bool,
     #[serde(default = "yes")]
     pub(crate) etag_is_md5: bool,
     #[serde(default = "yes")]
     pub(crate) ordered_listing: bool,
+    /// 1 to 16.
+    #[serde(default = "parallel_listing")]
+    pub(crate) parallel_listing: u8,
 }
 
 pub(crate) fn source_schema() -> String {
@@ -76,6 +81,10 @@ fn default_region() -> String {
     "us-east-1".to_owned()
 }
 
+fn parallel_listing() -> u8 {
+    4
+}
+
 fn yes() -> bool {
     true
 }
@@ -95,13 +104,15 @@ mod tests {
         assert_eq!(default("prefix"), config.prefix);
         assert_eq!(default("force_path_style"), config.force_path_style);
         assert_eq!(default("conditional_writes"), config.conditional_writes);
+        assert_eq!(default("directory_markers"), config.directory_markers);
         assert_eq!(default("etag_is_md5"), config.etag_is_md5);
         assert_eq!(default("ordered_listing"), config.ordered_listing);
+        assert_eq!(default("parallel_listing"), config.parallel_listing);
     }
 
     #[test]
     fn every_property_is_explained_and_secrets_go_to_the_engine() {
-        for (text, count) in [(source_schema(), 18), (sink_schema(), 26)] {
+        for (text, count) in [(source_schema(), 19), (sink_schema(), 28)] {
             let schema: Value = serde_json::from_str(&text).unwrap();
             let properties = schema["properties"].as_object().unwrap();
             assert_eq!(properties.len(), count);

@@ -13,6 +13,9 @@ use culvert_sdk::{
 /// Longest part of a store's own words in a message, in characters.
 const MAX_WORDS: usize = 300;
 
+/// The header in which a store says where a bucket is.
+pub(crate) const REGION: &str = "x-amz-bucket-region";
+
 /// An error of the contract on its way through the SDK.
 #[derive(Debug)]
 pub(crate) struct Carried(pub(crate) Error);
@@ -36,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) code: String,
     pub(crate) words: String,
     pub(crate) retry_after: Option<Duration>,
+    /// Where the bucket is, if the store says so.
+    pub(crate) region: Option<String>,
 }
 
 impl fmt::Display for Carried {
@@ -68,6 +73,7 @@ impl Attempt<'_> {
             code: text(metadata.and_then(|it| it.code())),
             words: text(metadata.and_then(|it| it.message())),
             retry_after,
+            region: raw.headers().get(REGION).map(str::to_owned),
         };
         if answer.status < 300 {
             answer.code = "MalformedResponse".to_owned();
@@ -88,6 +94,9 @@ impl Attempt<'_> {
         if !advice.is_empty() {
             message.push_str("; ");
             message.push_str(advice);
+        }
+        if let (Some(region), "invalid-config") = (&answer.region, code) {
+            message.push_str(&format!("; it's in {}", quote(region)));
         }
         let failure = error::new(code, message);
         match answer.retry_after {
@@ -123,6 +132,7 @@ fn meaning(status: u16, code: &str) -> (&'static str, &'static str) {
     match (code, status) {
         ("NoSuchKey" | "NotFound", _) => ("not-found", ""),
         ("NoSuchBucket", _) => ("invalid-config", "create the bucket, or correct its name"),
+        ("InvalidPart" | "InvalidPartOrder", _) => ("not-found", "the store lacks a part of the upload"),
         ("NoSuchUpload", _) => ("not-found", "the upload was finished or removed by somebody else"),
         ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "TokenRefreshRequired", _) => {
             ("unauthenticated", "check the access key, its secret and session token")
@@ -135,6 +145,8 @@ fn meaning(status: u16, code: &str) -> (&'static str, &'static str) {
         ("PermanentRedirect" | "TemporaryRedirect", _) | (_, 301 | 302 | 307 | 308) => {
             ("invalid-config", "the bucket is in another region: set endpoint and region to its own")
         }
+        ("InvalidObjectState", _) => ("unsupported", "the object is archived: restore it first"),
+        ("QuotaExceeded" | "XMinioStorageFull", _) | (_, 507) => ("no-space", ""),
         ("AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "Forbidden", _) | (_, 403) => {
             ("permission-denied", "the key may not do this: check its policy")
         }
@@ -150,8 +162,6 @@ fn meaning(status: u16, code: &str) -> (&'static str, &'static str) {
         }
         ("EntityTooLarge", _) | (_, 413) => ("too-large", "the store takes no object of this size"),
         ("KeyTooLongError", _) => ("invalid-key", "shorten the key or the prefix"),
-        ("InvalidObjectState", _) => ("unsupported", "the object is archived: restore it first"),
-        ("QuotaExceeded" | "XMinioStorageFull", _) | (_, 507) => ("no-space", ""),
         ("NotImplemented" | "MethodNotAllowed", _) | (_, 405 | 501) => ("unsupported", "the store can't do this"),
         ("MalformedResponse", _) => ("protocol", "the answer isn't S3's: check the endpoint"),
         (_, 503) => ("throttled", ""),
@@ -179,7 +189,7 @@ impl Answer {
         };
         let code = element("Code").unwrap_or_default();
         let words = element("Message").unwrap_or_default();
-        Self { status, code, words, retry_after }
+        Self { status, code, words, retry_after, region: None }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::client::Store;
 struct S3;
 
 culvert_sdk::export_storage!(S3);
+culvert_sdk::export_copying_and_resuming!(S3);
 
 thread_local! {
     static STORE: Configured<Store> = const { Configured::new() };
@@ -38,6 +39,10 @@ impl connector::Guest for S3 {
             "parts",
             "conditional-put",
             "read-back",
+            "directories",
+            "copy",
+            "list-parts",
+            "stat-tells-more",
             "checksum:crc64-nvme",
             "checksum:md5",
         ];

@@ -26,6 +26,12 @@ pub(crate) fn listed(key: String, it: &Listed) -> Object {
     }
 }
 
+/// A folder: all that is known of it is that there is something in it, or its marker.
+pub(crate) fn folder(key: String) -> Object {
+    let (size, modified, version, checksums, attributes) = (None, None, None, vec![], vec![]);
+    Object { key, kind: "directory".to_owned(), size, modified, version, checksums, attributes }
+}
+
 /// An object that was looked up.
 pub(crate) fn looked_up(key: String, it: &HeadObjectOutput, etag_is_md5: bool) -> Object {
     let mut attributes = Vec::new();
@@ -89,7 +95,7 @@ pub(crate) fn checksums(etag: Option<&str>, crc64: Option<&str>) -> Vec<Checksum
 }
 
 /// The MD5 in an ETag; none if it's another kind of tag.
-fn md5(etag: &str) -> Option<Vec<u8>> {
+pub(crate) fn md5(etag: &str) -> Option<Vec<u8>> {
     let digits = etag.strip_prefix('"')?.strip_suffix('"')?;
     if digits.len() != MD5_DIGITS || !digits.is_ascii() {
         return None;

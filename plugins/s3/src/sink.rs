@@ -1,8 +1,11 @@
 //! The bucket as a sink: whole objects in one request, large ones in parts. The store shows nothing
 //! before it has everything; what turns out to be wrong is deleted again.
 
+mod condition;
+mod copying;
 mod properties;
 mod put;
+mod resuming;
 mod upload;
 
 use culvert_sdk::{
@@ -48,12 +51,18 @@ impl Guest for S3 {
     }
 
     async fn stat(key: String) -> Result<Object, Error> {
-        STORE.with(Configured::get)?.stat(key).await
+        let store = STORE.with(Configured::get)?;
+        let found = store.stat(key.clone()).await;
+        store.remember(key, &found);
+        found
     }
 
     async fn delete(key: String) -> Result<(), Error> {
         let store = STORE.with(Configured::get)?;
         let full = store.key(&key)?;
+        if store.config.directory_markers {
+            store.delete(&key, format!("{full}/")).await?;
+        }
         store.delete(&key, full).await
     }
 }
@@ -80,11 +89,6 @@ impl Store {
             Err(error) if error.code == "not-found" => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// The condition for a put; none where anything may be replaced, or the store knows none.
-    fn condition(&self, replace: Replace) -> Option<String> {
-        (replace == Replace::Never && self.config.conditional_writes).then(|| "*".to_owned())
     }
 
     /// Holds what the store computed against the engine's. What differs is deleted: a reader may have
@@ -115,9 +119,4 @@ impl Store {
 
 fn exists(key: &str) -> Error {
     error::already_exists(format!("{} is there already", quote(key)))
-}
-
-/// A condition that doesn't hold says that something is there.
-fn conditional(error: Error, key: &str, replace: Replace) -> Error {
-    if error.code == "precondition-failed" && replace == Replace::Never { exists(key) } else { error }
 }

@@ -1,10 +1,10 @@
 //! The bucket as a source: a flat listing in the order of its keys, and objects whose bytes go from
 //! the store to the engine. Follows no version history and restores nothing from an archive.
 
-use aws_sdk_s3::{
-    operation::list_objects_v2::ListObjectsV2Output,
-    types::{EncodingType, Object as Listed},
-};
+mod flat;
+mod split;
+
+use aws_sdk_s3::{operation::list_objects_v2::ListObjectsV2Output, types::EncodingType};
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, quote},
@@ -27,12 +27,15 @@ const PAGE_ATTEMPTS: u32 = 4;
 /// What may be gone at the next attempt.
 const PASSING: [&str; 5] = ["throttled", "unavailable", "timeout", "connection-failed", "protocol"];
 
-/// A folder's marker that is shown only if nothing below it follows.
-struct Marker {
-    key: String,
-    /// With its slash.
-    full: String,
-    object: Object,
+/// Which page of a listing.
+#[derive(Debug, Clone, Default)]
+struct Page {
+    prefix: String,
+    /// Only one level is listed, and what lies deeper by its folders.
+    by_folder: bool,
+    /// The bucket's key behind which it begins.
+    after: Option<String>,
+    token: Option<String>,
 }
 
 impl Guest for S3 {
@@ -42,9 +45,9 @@ impl Guest for S3 {
     ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
         let store = STORE.with(Configured::get)?;
         if !folder.is_empty() {
-            return Err(error::unsupported("a bucket has no folders to list one by one"));
+            return Ok(stream::listing(async move |entries| store.list_folder(&folder, entries).await));
         }
-        Ok(stream::listing(async move |entries| store.list(after, entries).await))
+        Ok(stream::listing(async move |entries| flat::list(&store, after, entries).await))
     }
 
     async fn stat(key: String) -> Result<Object, Error> {
@@ -59,60 +62,48 @@ impl Guest for S3 {
 // === impl Store ===
 
 impl Store {
-    async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
-        let prefix = &self.config.prefix;
-        let mut start_after = after.map(|key| self.key(&key)).transpose()?;
+    /// One level, as a sink is asked for it: what's in a folder, and which folders.
+    async fn list_folder(&self, folder: &str, entries: &mut Entries) -> Result<(), Error> {
+        let prefix = format!("{}/", self.key(folder)?);
         let mut token = None;
-        let mut marker: Option<Marker> = None;
-        // The key before this one, in the bucket.
-        let mut before = start_after.clone();
-        let mut last = start_after.as_deref().map(|full| key::from_bucket(prefix, full).0.to_owned());
         loop {
-            let page = self.page(start_after.take(), token.take()).await?;
-            for listed in page.contents() {
-                let Some(encoded) = &listed.key else { continue };
-                let full = match key::decoded(encoded) {
-                    Ok(full) => full,
-                    Err(lossy) => {
-                        let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
-                        entries.push(Entry::Unreadable(Unreadable { key: lossy, error })).await?;
-                        continue;
+            let asked = Page { prefix: prefix.clone(), by_folder: true, token: token.take(), after: None };
+            let page = self.page(asked).await?;
+            let keys = page.contents().iter().filter_map(|listed| Some((listed.key.as_deref()?, Some(listed))));
+            let folders = page.common_prefixes().iter().filter_map(|common| Some((common.prefix.as_deref()?, None)));
+            for (encoded, listed) in keys.chain(folders) {
+                let entry = match (key::decoded(encoded), listed) {
+                    (Err(lossy), _) => not_text(lossy),
+                    (Ok(full), Some(listed)) => match key::from_bucket(&self.config.prefix, &full) {
+                        // The folder's own marker.
+                        (_, true) => continue,
+                        (key, false) => Entry::Object(object::listed(key.to_owned(), listed)),
+                    },
+                    (Ok(full), None) => {
+                        let (key, _) = key::from_bucket(&self.config.prefix, &full);
+                        Entry::Folder(object::folder(key.to_owned()))
                     }
                 };
-                show(marker.take(), Some(&full), (&mut last, self.config.ordered_listing), entries).await?;
-                if self.config.ordered_listing && before.as_ref().is_some_and(|before| *before >= full) {
-                    return Err(self.disorder());
-                }
-                before = Some(full.clone());
-                match key::from_bucket(prefix, &full) {
-                    // The prefix's own marker.
-                    ("", true) => {}
-                    (key, true) if listed.size == Some(0) => marker = Some(Marker::new(key, &full, listed)),
-                    (_, true) => entries.push(unmovable(&full, "ends with a slash and has data")).await?,
-                    (key, false) => {
-                        entries.push(Entry::Object(object::listed(key.to_owned(), listed))).await?;
-                        last = Some(key.to_owned());
-                    }
-                }
+                entries.push(entry).await?;
             }
-            // The next page may take its time.
             entries.flush().await?;
             match page.next_continuation_token {
                 Some(next) if page.is_truncated == Some(true) => token = Some(next),
-                _ => return show(marker.take(), None, (&mut last, self.config.ordered_listing), entries).await,
+                _ => return Ok(()),
             }
         }
     }
 
     /// One page. The engine goes on behind the last key where keys are in order; where they aren't it
     /// would have to start over, so a page that failed is then asked for again right here.
-    async fn page(&self, after: Option<String>, token: Option<String>) -> Result<ListObjectsV2Output, Error> {
+    async fn page(&self, asked: Page) -> Result<ListObjectsV2Output, Error> {
         let attempt = self.attempt("list", None);
         let mut left = if self.config.ordered_listing { 1 } else { PAGE_ATTEMPTS };
         loop {
-            let request = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(&self.config.prefix);
-            let request = request.encoding_type(EncodingType::Url);
-            let request = request.set_start_after(after.clone()).set_continuation_token(token.clone());
+            let Page { prefix, by_folder, after, token } = asked.clone();
+            let request = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(prefix);
+            let request = request.set_delimiter(by_folder.then(|| "/".to_owned())).encoding_type(EncodingType::Url);
+            let request = request.set_start_after(after).set_continuation_token(token);
             let error = match request.send().await {
                 Ok(page) => return Ok(page),
                 Err(failure) => attempt.failed(&failure),
@@ -124,19 +115,17 @@ impl Store {
         }
     }
 
-    fn disorder(&self) -> Error {
-        let what = self.attempt("list", None).what();
-        error::invalid_config(format!(
-            "{what}: the store doesn't list keys in the order of their bytes; set ordered_listing = false for it"
-        ))
-    }
-
     pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
         let full = self.key(&key)?;
         let attempt = self.attempt("look up", Some(&key));
         let head = self.client.head_object().bucket(&self.config.bucket).key(&full).send().await;
         let head = match head.map_err(|failure| attempt.failed(&failure)) {
             Ok(head) => head,
+            Err(error) if error.code == "not-found" && self.config.directory_markers => {
+                let marker = self.client.head_object().bucket(&self.config.bucket).key(format!("{full}/")).send().await;
+                marker.map_err(|failure| attempt.failed(&failure))?;
+                return Ok(object::folder(key));
+            }
             Err(error) if matches!(error.code.as_str(), "permission-denied" | "refused") => {
                 return Err(self.explained(&full, attempt).await.unwrap_or(error));
             }
@@ -202,37 +191,14 @@ fn header(range: &Range) -> Result<Option<String>, Error> {
     }
 }
 
-/// Shows a marker, unless the next key lies in its folder: the folder then comes with what's in it.
-/// Its key is without the slash, and so may belong before keys that have gone already.
-async fn show(
-    marker: Option<Marker>,
-    next: Option<&str>,
-    (last, is_ordered): (&mut Option<String>, bool),
-    entries: &mut Entries,
-) -> Result<(), Error> {
-    let Some(marker) = marker else { return Ok(()) };
-    if next.is_some_and(|next| next.starts_with(&marker.full)) {
-        return Ok(());
-    }
-    if is_ordered && last.as_ref().is_some_and(|last| *last >= marker.key) {
-        return entries.push(unmovable(&marker.full, "marks an empty folder behind keys that sort after it")).await;
-    }
-    *last = Some(marker.key);
-    entries.push(Entry::Object(marker.object)).await
+fn not_text(lossy: String) -> Entry {
+    let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
+    Entry::Unreadable(Unreadable { key: lossy, error })
 }
 
 fn unmovable(full: &str, why: &str) -> Entry {
     let error = error::invalid_key(format!("the key {} {why}: it can't be moved", quote(full)));
     Entry::Unreadable(Unreadable { key: full.to_owned(), error })
-}
-
-// === impl Marker ===
-
-impl Marker {
-    fn new(key: &str, full: &str, listed: &Listed) -> Self {
-        let object = Object { kind: "directory".to_owned(), ..object::listed(key.to_owned(), listed) };
-        Self { key: key.to_owned(), full: full.to_owned(), object }
-    }
 }
 
 #[cfg(test)]

@@ -96,6 +96,25 @@ pub mod source_batch {
     });
 }
 
+/// The interface of a sink that copies inside its store.
+pub mod copying {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-copying;
+            world every-copying { export culvert:connector/copying@0.1.0; }
+        ",
+        world: "culvert:sdk-copying/every-copying",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::copying",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}
+
 /// Small objects of a store that is written, many in one call.
 pub mod sink_batch {
     wit_bindgen::generate!({
@@ -107,6 +126,25 @@ pub mod sink_batch {
         world: "culvert:sdk-sink-batch/every-sink-batch",
         pub_export_macro: true,
         default_bindings_module: "culvert_sdk::bindings::sink_batch",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}
+
+/// The interface of a sink that says what it holds of an upload.
+pub mod resuming {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-resuming;
+            world every-resuming { export culvert:connector/resuming@0.1.0; }
+        ",
+        world: "culvert:sdk-resuming/every-resuming",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::resuming",
         with: {
             "culvert:connector/types@0.1.0": crate::types,
             "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,

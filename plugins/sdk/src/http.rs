@@ -66,6 +66,11 @@ pub async fn send(request: Request) -> Result<Response, Error> {
     let has_body = !request.method.eq_ignore_ascii_case("HEAD");
     let mut headers = request.headers;
     headers.retain(|(name, _)| !name.eq_ignore_ascii_case("host"));
+    let is_empty = matches!(request.body, Body::Empty) && ["POST", "PUT"].contains(&request.method.as_str());
+    if is_empty && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+        // Where a body may come, some servers refuse not to be told that there is none (RFC 9110, section 8.6).
+        headers.push(("content-length".to_owned(), b"0".to_vec()));
+    }
     let fields =
         Fields::from_list(&headers).map_err(|_| error::internal("the connector made a header that isn't one"))?;
     let contents = match request.body {

@@ -21,10 +21,12 @@ pub mod time;
 
 pub use bindings::{
     connector::exports::culvert::connector::connector,
+    copying::exports::culvert::connector::copying,
     imports::{
         culvert::connector::{credentials, posix, tls, types},
         wasi,
     },
+    resuming::exports::culvert::connector::resuming,
     sink::exports::culvert::connector::sink,
     sink_batch::exports::culvert::connector::sink_batch,
     source::exports::culvert::connector::source,
@@ -69,6 +71,16 @@ macro_rules! export_batches {
     ($connector:ident) => {
         $crate::bindings::source_batch::export!($connector with_types_in $crate::bindings::source_batch);
         $crate::bindings::sink_batch::export!($connector with_types_in $crate::bindings::sink_batch);
+    };
+}
+
+/// Exports what a sink may have besides: [`copying`] and [`resuming`], both of which are implemented
+/// for the type. Goes with [`export_sink!`] or [`export_storage!`].
+#[macro_export]
+macro_rules! export_copying_and_resuming {
+    ($connector:ident) => {
+        $crate::bindings::copying::export!($connector with_types_in $crate::bindings::copying);
+        $crate::bindings::resuming::export!($connector with_types_in $crate::bindings::resuming);
     };
 }
 

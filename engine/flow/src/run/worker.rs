@@ -2,6 +2,7 @@
 //! again where that may help. Never touches bytes.
 
 mod batch;
+mod copies;
 mod proof;
 mod uploads;
 
@@ -44,6 +45,8 @@ pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
     jitter: Jitter,
     manners: Manners,
     number: usize,
+    /// The store refused to copy by itself: the bytes go through here then.
+    copies_refused: bool,
     /// When cleaning up after a stop must be over.
     clean_until: Option<Instant>,
 }
@@ -88,6 +91,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             jitter,
             manners: Manners::default(),
             number,
+            copies_refused: false,
             clean_until: None,
         }
     }
@@ -112,6 +116,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 (self.source, self.sink, self.read_back) = (None, None, None);
                 let context = Arc::clone(&self.context);
                 self.manners.wait_aside(&context, &mut place, &mut self.jitter).await;
+            } else if crew.is_too_fast() && crew.may_leave() {
+                let context = Arc::clone(&self.context);
+                self.manners.wait_for_room(&context, &mut place).await;
             }
         }
         self.end_uploads().await;
@@ -161,6 +168,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
                 Ok(outcome) => {
                     self.manners.forget();
+                    context.crew.succeed();
                     self.end(task, outcome, retry.attempt());
                     break false;
                 }
@@ -173,6 +181,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 Err(failure) => failure,
             };
             task.stale = is_stale(&failure.error);
+            // Somebody wrote there since the comparison: what's to be done is another question now.
+            task.decided &= !(failure.from_sink && failure.error.code == Code::CHANGED);
             task.mismatched |= failure.error.code == Code::CHECKSUM_MISMATCH;
             if let Err(error) = self.again(failure, &mut retry, &task.object.key, None).await {
                 self.give_up(&task.object, error, retry.attempt());
@@ -204,6 +214,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 }
                 (Decision::Move(_), _) => task.decided = true,
             }
+        }
+        if let Some(outcome) = self.copy(task, attempt, gauge).await? {
+            return Ok(outcome);
         }
         if self.moves_in_parts(&task.object) {
             return self.begin(task, attempt).await;
@@ -315,6 +328,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let error = self.settle_failure(failure, key).await;
         if self.context.is_stopped() {
             return Err(error);
+        }
+        if error.code == Code::THROTTLED {
+            self.context.crew.slow_down();
         }
         let failed = retry.attempt();
         let Some(pause) = retry.after(&error, &mut self.jitter) else { return Err(error) };

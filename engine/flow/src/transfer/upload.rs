@@ -34,6 +34,8 @@ pub(crate) struct Upload {
     pub(crate) journaled: Option<i64>,
     /// An attempt before this one failed verification.
     pub(crate) mismatched: bool,
+    /// The store copies the parts by itself.
+    pub(crate) copied: bool,
     part_size: u64,
     /// A part is handed out when the one before is stored.
     ordered: bool,
@@ -94,8 +96,8 @@ impl Upload {
             folder,
             closed: false,
         };
-        let (journaled, mismatched) = (None, false);
-        Self { object, token, attempt, journaled, mismatched, part_size, ordered: false, state: Mutex::new(state) }
+        let (journaled, mismatched, copied, ordered) = (None, false, false, false);
+        Self { object, token, attempt, journaled, mismatched, copied, part_size, ordered, state: Mutex::new(state) }
     }
 
     /// Where `ordered`, one part at a time.
@@ -119,6 +121,15 @@ impl Upload {
             {
                 state.missing -= 1;
             }
+        }
+    }
+
+    /// A part that was claimed is stored, before anybody else has heard of the upload.
+    pub(crate) fn keep_claimed(&mut self, part: Part, stored: StoredPart) {
+        let state = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.in_flight -= 1;
+        if let Some(place) = state.stored.get_mut(part.number as usize - 1) {
+            *place = Some(stored);
         }
     }
 

@@ -9,7 +9,6 @@ use culvert_sdk::{
     types::{Checksum, Error, Object},
 };
 
-use super::conditional;
 use crate::{
     client::{Store, presigning},
     object,
@@ -29,8 +28,12 @@ impl Store {
         replace: Replace,
     ) -> Result<Object, Error> {
         let (size, length) = self.size(&object)?;
-        let full = self.key(&object.key)?;
+        let mut full = self.key(&object.key)?;
+        if object.kind == "directory" {
+            full.push('/');
+        }
         self.refuse_existing(&object.key, replace).await?;
+        let condition = self.condition(&object.key, replace);
         let attempt = self.attempt("put", Some(&object.key));
         let config = &self.config;
         let request = self
@@ -46,9 +49,10 @@ impl Store {
             .set_acl(config.acl.as_deref().map(Into::into))
             .set_server_side_encryption(config.encryption.as_deref().map(Into::into))
             .set_ssekms_key_id(config.kms_key_id.clone())
-            .set_if_none_match(self.condition(replace));
+            .set_if_none_match(condition.if_none_match())
+            .set_if_match(condition.if_match());
         let presigned = request.presigned(presigning()?).await.map_err(|failure| attempt.failed(&failure))?;
-        let refused = |error| conditional(error, &object.key, replace);
+        let refused = |error| self.conditional(error, &object.key, &condition);
         let (answer, ours) = if size == 0 {
             // There is no last byte to hold back.
             let ours = whole.await?;
@@ -67,6 +71,9 @@ impl Store {
     /// An object's size, twice: as it is and as the SDK wants it.
     fn size(&self, object: &Object) -> Result<(u64, i64), Error> {
         let key = quote(&object.key);
+        if object.kind == "directory" {
+            return Ok((0, 0));
+        }
         if object.kind != "file" {
             return Err(error::unsupported(format!("{key} is a {}: a bucket holds files", quote(&object.kind))));
         }

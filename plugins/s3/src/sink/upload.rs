@@ -11,7 +11,7 @@ use culvert_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::conditional;
+use super::{condition::Condition, resuming::quoted};
 use crate::{
     client::{Store, presigning},
     object,
@@ -19,12 +19,15 @@ use crate::{
 
 /// What an upload is known by.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Token {
+pub(super) struct Token {
     /// In the bucket, with the prefix.
     key: String,
     id: String,
     /// Whether the store computes the CRC-64/NVME of the whole object.
     crc: bool,
+    /// What was there when the object was compared; without it, nobody looked.
+    #[serde(default)]
+    condition: Condition,
 }
 
 // === impl Store ===
@@ -33,6 +36,8 @@ impl Store {
     /// Asks for a checksum of the whole object, unless the store has refused that once.
     pub(super) async fn begin(&self, object: &Object) -> Result<String, Error> {
         let full = self.key(&object.key)?;
+        // What the engine asked last may be years ago for whoever completes it: never is for then.
+        let condition = self.condition(&object.key, Replace::Always);
         let crc = self.knows_checksums.get();
         let begun = match self.create(object, &full, crc).await {
             Err(error) if crc && matches!(error.code.as_str(), "unsupported" | "refused") => {
@@ -42,7 +47,7 @@ impl Store {
             }
             begun => (begun?, crc),
         };
-        let token = Token { key: full, id: begun.0, crc: begun.1 };
+        let token = Token { key: full, id: begun.0, crc: begun.1, condition };
         serde_json::to_string(&token).map_err(|_| error::internal("a token that can't be written"))
     }
 
@@ -90,7 +95,7 @@ impl Store {
         let answer = self.send(presigned, Body::Stream(data), attempt).await?;
         let etag = answer.header("etag").map(str::to_owned);
         let etag = etag.ok_or_else(|| error::protocol(format!("{}: the answer has no ETag", attempt.what())))?;
-        Ok(Receipt { part: part.number, token: etag })
+        Ok(Receipt { part: part.number, token: quoted(&etag) })
     }
 
     pub(super) async fn commit(
@@ -118,8 +123,13 @@ impl Store {
         let request = request
             .set_checksum_crc64_nvme(crc.map(|it| STANDARD.encode(&it.value)))
             .set_checksum_type(crc.map(|_| ChecksumType::FullObject));
-        let completed = request.set_if_none_match(self.condition(replace)).send().await;
-        completed.map_err(|failure| conditional(attempt.failed(&failure), &object.key, replace))?;
+        let condition = match self.condition(&object.key, replace) {
+            Condition::None if self.config.conditional_writes && self.knows_conditions.get() => token.condition,
+            other => other,
+        };
+        let request = request.set_if_none_match(condition.if_none_match()).set_if_match(condition.if_match());
+        let completed = request.send().await;
+        completed.map_err(|failure| self.conditional(attempt.failed(&failure), &object.key, &condition))?;
         let head = self.client.head_object().bucket(&self.config.bucket).key(&token.key);
         let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
         let head = head.map_err(|failure| self.attempt("look up", Some(&object.key)).failed(&failure))?;
@@ -142,7 +152,15 @@ impl Store {
 // === impl Token ===
 
 impl Token {
-    fn parse(text: &str) -> Result<Self, Error> {
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(|_| error::internal("the upload's token isn't one of this connector"))
     }
 }

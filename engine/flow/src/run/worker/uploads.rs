@@ -40,27 +40,44 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     /// Begins an upload and leaves its parts to whoever is free.
     pub(super) async fn begin(&mut self, task: &mut Task, attempt: u32) -> Result<Outcome, Failure> {
         let context = Arc::clone(&self.context);
-        let mut upload = match self.resume(task, attempt).await? {
-            Some(upload) => upload,
-            None => {
-                let (_, sink) = self.live_instances().await?;
-                let begun = settle(&context.terms.stop, None, sink.begin(&task.object)).await;
-                let token = begun.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
-                let mut upload = Upload::new(task.object.clone(), token, attempt, context.transfer.part_size, None)
-                    .in_order(context.terms.sink.has(ORDERED));
-                if let Some(book) = &context.book {
-                    upload.journaled =
-                        Some(context.ask(book.begun(&upload.object, &upload.token, upload.part_size()))?);
-                }
-                upload
-            }
-        };
+        let upload = self.open_upload(task, attempt, context.transfer.part_size).await?;
+        self.share(task, upload, self.gauge(&context)).await
+    }
+
+    /// The upload that an earlier run left, or a new one.
+    pub(super) async fn open_upload(
+        &mut self,
+        task: &Task,
+        attempt: u32,
+        part_size: ByteSize,
+    ) -> Result<Upload, Failure> {
+        let context = Arc::clone(&self.context);
+        if let Some(upload) = self.resume(task, attempt).await? {
+            return Ok(upload);
+        }
+        let object = self.told_more(&task.object).await?;
+        let (_, sink) = self.live_instances().await?;
+        let begun = settle(&context.terms.stop, None, sink.begin(&object)).await;
+        let token = begun.ok_or_else(Failure::abandoned)?.map_err(Failure::sink)?;
+        let mut upload = Upload::new(object, token, attempt, part_size, None).in_order(context.terms.sink.has(ORDERED));
+        if let Some(book) = &context.book {
+            upload.journaled = Some(context.ask(book.begun(&upload.object, &upload.token, upload.part_size()))?);
+        }
+        Ok(upload)
+    }
+
+    /// Leaves an upload's parts to whoever is free.
+    pub(super) async fn share(
+        &mut self,
+        task: &mut Task,
+        mut upload: Upload,
+        gauge: Gauge<'_>,
+    ) -> Result<Outcome, Failure> {
         upload.mismatched = task.mismatched;
         upload.hold(task.folder.take());
         if let Some(closing) = upload.close_whole() {
-            let context = Arc::clone(&self.context);
-            self.close(&upload, closing, self.gauge(&context)).await;
-        } else if let Some(upload) = context.queue.offer(Arc::new(upload)) {
+            self.close(&upload, closing, gauge).await;
+        } else if let Some(upload) = self.context.queue.offer(Arc::new(upload)) {
             self.end_upload(&upload).await;
         }
         Ok(Outcome::Uploading)
@@ -80,16 +97,24 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         // Parts whose checksums weren't asked for then prove nothing now.
         let wanted = transfer::part_algorithm(context.terms.verify, &context.terms.sink);
         let proven = |part: &StoredPart| wanted.is_none_or(|wanted| part.checksums.contains_key(&wanted));
-        match parts.filter(|parts| parts.iter().all(proven)) {
-            Some(parts) => {
-                upload.keep(parts);
-                Ok(Some(upload))
+        let Some(mut parts) = parts.filter(|parts| parts.iter().all(proven)) else {
+            self.abort(&upload).await;
+            return Ok(None);
+        };
+        let (_, sink) = self.live_instances().await?;
+        match context.terms.stop.or(sink.held_parts(&upload.token)).await? {
+            Ok(Some(held)) => parts.retain(|part| held.iter().any(|held| held.is(&part.receipt))),
+            Ok(None) => {}
+            Err(error) if error.code == Code::NOT_FOUND => {
+                self.forget(&upload);
+                return Ok(None);
             }
-            None => {
-                self.abort(&upload).await;
-                Ok(None)
-            }
+            // What the store doesn't have is found out at the end.
+            Err(error) if !error.instance_lost => tracing::debug!(%error, "the parts of an upload can't be listed"),
+            Err(error) => return Err(Failure::sink(error)),
         }
+        upload.keep(parts);
+        Ok(Some(upload))
     }
 
     /// True where a store had no place for this worker and the part is back in the queue.
@@ -121,8 +146,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 break Err(error);
             }
         };
-        if let (Ok(StoredPart { receipt, checksums }), Some(id)) = (&result, upload.journaled) {
-            context.note(|book| book.part(id, receipt, checksums));
+        if let Ok(stored) = &result {
+            context.crew.succeed();
+            self.note_part(upload, stored);
         }
         if let Some(closing) = upload.finish(part, result) {
             self.close(upload, closing, gauge).await;
@@ -138,9 +164,23 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         false
     }
 
-    async fn try_part(&mut self, upload: &Upload, part: Part, gauge: Gauge<'_>) -> Result<StoredPart, Failure> {
+    pub(super) fn note_part(&self, upload: &Upload, stored: &StoredPart) {
+        if let Some(id) = upload.journaled {
+            self.context.note(|book| book.part(id, &stored.receipt, &stored.checksums));
+        }
+    }
+
+    pub(super) async fn try_part(
+        &mut self,
+        upload: &Upload,
+        part: Part,
+        gauge: Gauge<'_>,
+    ) -> Result<StoredPart, Failure> {
         let context = Arc::clone(&self.context);
         let (source, sink) = self.live_instances().await?;
+        if upload.copied {
+            return transfer::copy_part(sink, upload, part, &context.terms).await;
+        }
         transfer::put_part(source, sink, upload, part, &context.terms, gauge).await
     }
 
@@ -252,7 +292,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     /// Drops what the sink holds of an upload; what's left of it where that fails is the sink's to
     /// clean up later.
-    async fn abort(&mut self, upload: &Upload) {
+    pub(super) async fn abort(&mut self, upload: &Upload) {
         let limit = self.cleaning_limit();
         let aborting = async { self.instances().await?.1.abort(&upload.token).await };
         match timeout(limit, aborting).await {
