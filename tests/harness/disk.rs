@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use nix::mount::{MsFlags, mount, umount};
+use nix::{
+    mount::{MsFlags, mount, umount},
+    sys::statvfs::statvfs,
+};
 
 /// A small file system in memory; unmounted when the test ends.
 pub(crate) struct Disk(PathBuf);
@@ -16,6 +19,12 @@ impl Disk {
         mount(Some("none"), &path, Some("tmpfs"), MsFlags::empty(), Some(options.as_str()))
             .expect("mounting a tmpfs needs root, which the system tests run as");
         Self(path)
+    }
+
+    /// Bytes that its files take, in whole pages.
+    pub(crate) fn used(&self) -> u64 {
+        let system = statvfs(&self.0).unwrap();
+        (system.blocks() - system.blocks_free()) * system.fragment_size()
     }
 
     pub(crate) fn resize(&self, bytes: u64) {
