@@ -3,10 +3,7 @@
 //! That a credit is never granted above the limit is proven with exact time in `engine/flow`; here
 //! the bytes themselves are watched, with the real clock of a shared machine.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use crate::harness::{
     Running, Scratch,

@@ -82,6 +82,9 @@ fn a_certificate_has_to_be_trusted() {
 }
 
 /// What only a large provider says, said by the proxy to every request.
+/// What the proxy says instead of the server to a request line, if anything.
+type Answer = fn(&str) -> Option<Canned>;
+
 #[test]
 fn refusals_that_the_server_never_makes_name_it_and_what_to_do() {
     let scratch = Scratch::new();
@@ -96,7 +99,7 @@ fn refusals_that_the_server_never_makes_name_it_and_what_to_do() {
         Some(Canned { headers: "x-amz-bucket-region: eu-west-1\r\n", ..redirect })
     };
     let skewed = |_: &str| Some(Canned::error(403, "RequestTimeTooSkewed", "The difference is too large."));
-    let cases: [(fn(&str) -> Option<Canned>, [&str; 2]); 4] = [
+    let cases: [(Answer, [&str; 2]); 4] = [
         (expired, ["ExpiredToken", "get a new one"]),
         (malformed, ["AuthorizationHeaderMalformed", "set region to the bucket's"]),
         (elsewhere, ["eu-west-1", "set endpoint and region to its own"]),

@@ -25,7 +25,7 @@ pub(crate) fn moves_pages(scratch: &Scratch, server: &dyn Store) {
     let pipeline = scratch.pipeline_between(&server.bucket("archive"), &sink, "[transfer]\nworkers = 2");
     // Compiles the connectors: what that takes isn't the listing's.
     scratch.engine(&["check", pipeline.to_str().unwrap()]).expect_code(0);
-    let (ended, peak) = watched(&scratch, &pipeline);
+    let (ended, peak) = watched(scratch, &pipeline);
     assert_eq!(ended.objects("moved"), OBJECTS);
     eprintln!("peak {peak} KiB");
     assert!(peak < MAX_PEAK_KIB, "{peak} KiB");
