@@ -17,6 +17,8 @@ const LIMIT: f64 = 20.0 * MIB;
 const CHUNK: f64 = 256.0 * 1024.0;
 /// What a file system in memory counts by: objects of whole pages take what they have.
 const PAGE: usize = 4096;
+/// How often a busy machine is given another chance to be fast enough; never to be too fast.
+const TURNS: usize = 3;
 /// Room for everything that's moved.
 const DISK: u64 = 512 << 20;
 
@@ -62,29 +64,37 @@ fn run_at(limit: &str, workers: usize, verify: &str, sizes: impl Iterator<Item =
     samples
 }
 
+/// Moves it all once and holds every window against the limit. Returns the average, over the limit.
+fn keeps_to_its_limit(workers: usize, verify: &str) -> f64 {
+    // 200 MiB: 100 of 20 KiB to 40 KiB in front and between, large ones of 3 MiB to 30 MiB.
+    let sizes = (0..1000).map(|number| match number {
+        n if n % 200 == 100 => 30 << 20,
+        n if n % 200 == 0 => 3 << 20,
+        n => (5 + n % 6) * PAGE,
+    });
+    let samples = run_at("20 MiB/s", workers, verify, sizes);
+    // From the first to the last byte that moved, and without the burst that an idle tunnel has.
+    let moving: Vec<_> = samples.windows(2).filter(|pair| pair[1].1 - pair[0].1 > 4096.0).collect();
+    let (first, last) = (moving.first().unwrap()[0], moving.last().unwrap()[1]);
+    let average = (last.1 - first.1) / (last.0 - first.0) / LIMIT;
+    let second = most_over_share(&samples, 1.0, LIMIT);
+    let tenth = most_over_share(&samples, 0.1, LIMIT);
+    eprintln!("{workers} workers: average {average:.4}, 1 s +{second:.0}, 100 ms +{tenth:.0}");
+    assert!(average < 1.01, "{workers} workers: {average:.4} of the limit");
+    assert!(second < 0.05 * LIMIT, "{workers} workers: {second:.0} bytes over a second's share");
+    // Credits in hand when a worker is held up by the machine are spent late: at most one each,
+    // of half a chunk.
+    let in_hand = CHUNK / 2.0 * f64::from(u32::try_from(workers).unwrap().min(16));
+    assert!(tenth < CHUNK + in_hand, "{workers} workers: {tenth:.0} bytes over a tenth's share");
+    average
+}
+
 #[test]
 fn twenty_mebibytes_a_second_with_1_and_16_workers() {
     for (workers, verify) in [(1, "size"), (16, "checksum")] {
-        // 200 MiB: 100 of 20 KiB to 40 KiB in front and between, large ones of 3 MiB to 30 MiB.
-        let sizes = (0..1000).map(|number| match number {
-            n if n % 200 == 100 => 30 << 20,
-            n if n % 200 == 0 => 3 << 20,
-            n => (5 + n % 6) * PAGE,
-        });
-        let samples = run_at("20 MiB/s", workers, verify, sizes);
-        // From the first to the last byte that moved, and without the burst that an idle tunnel has.
-        let moving: Vec<_> = samples.windows(2).filter(|pair| pair[1].1 - pair[0].1 > 4096.0).collect();
-        let (first, last) = (moving.first().unwrap()[0], moving.last().unwrap()[1]);
-        let average = (last.1 - first.1) / (last.0 - first.0);
-        assert!((average / LIMIT - 1.0).abs() < 0.01, "{workers} workers: {:.3} of the limit", average / LIMIT);
-        let second = most_over_share(&samples, 1.0, LIMIT);
-        assert!(second < 0.05 * LIMIT, "{workers} workers: {second:.0} bytes over a second's share");
-        let tenth = most_over_share(&samples, 0.1, LIMIT);
-        eprintln!("{workers} workers: average {:.4}, 1 s +{second:.0}, 100 ms +{tenth:.0}", average / LIMIT);
-        // Credits in hand when a worker is held up by the machine are spent late: at most one each,
-        // of half a chunk.
-        let in_hand = CHUNK / 2.0 * f64::from(u32::try_from(workers).unwrap().min(16));
-        assert!(tenth < CHUNK + in_hand, "{workers} workers: {tenth:.0} bytes over a tenth's share");
+        // A machine that does other things too can only slow it down.
+        let reached = (0..TURNS).any(|_| keeps_to_its_limit(workers, verify) > 0.99);
+        assert!(reached, "{workers} workers: never within 1 % of the limit");
     }
 }
 
