@@ -2,7 +2,7 @@
 //! it can't, how much goes over the wire.
 
 mod conditions;
-mod copies;
+pub(crate) mod copies;
 mod credentials;
 pub(crate) mod errors;
 pub(crate) mod identity;

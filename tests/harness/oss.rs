@@ -22,6 +22,9 @@ pub(crate) const SECRET: &str = "culvert-secret-7c1f";
 /// May read and list, nothing else.
 pub(crate) const READER_KEY: &str = "reader";
 pub(crate) const READER_SECRET: &str = "reader-secret-90aa";
+/// May touch the bucket `two` and no other.
+pub(crate) const CONFINED_KEY: &str = "confined";
+pub(crate) const CONFINED_SECRET: &str = "confined-secret-3b7e";
 /// A temporary key, and its token.
 pub(crate) const STS_KEY: &str = "STS.culvert";
 pub(crate) const STS_TOKEN: &str = "CAIS+token/==";
@@ -51,6 +54,7 @@ impl Oss {
             "keys": {
                 ACCESS_KEY: {"secret": SECRET},
                 READER_KEY: {"secret": READER_SECRET, "reads": true},
+                CONFINED_KEY: {"secret": CONFINED_SECRET, "buckets": ["two"]},
                 STS_KEY: {"secret": SECRET, "token": STS_TOKEN},
             },
         });

@@ -44,6 +44,7 @@ fn a_region_and_a_network_are_enough() {
         ("", "https://oss-cn-test.aliyuncs.com"),
         ("network = \"public\"", "https://oss-cn-test.aliyuncs.com"),
         ("network = \"vpc\"", "https://oss-cn-test-internal.aliyuncs.com"),
+        ("network = \"accelerate\"", "https://oss-accelerate.aliyuncs.com"),
     ] {
         let endpoint = end(host, "archive", ACCESS_KEY, SECRET);
         let without = endpoint.replace(&format!("endpoint = \"{host}\"\n"), "");

@@ -1,8 +1,13 @@
 //! What every store with buckets must do, by the code that S3 is tested with.
 
+use serde_json::json;
+
 use crate::{
-    harness::{Scratch, oss::Oss},
-    s3::{identity, listing, recovery, wire},
+    harness::{
+        Scratch,
+        oss::{ACCESS_KEY, CONFINED_KEY, CONFINED_SECRET, Oss, SECRET, end},
+    },
+    s3::{copies, identity, listing, recovery, wire},
 };
 
 #[test]
@@ -34,10 +39,32 @@ fn pages_are_moved_as_they_come() {
 }
 
 #[test]
+fn a_hundred_thousand_objects_take_no_more_memory_than_ten_thousand() {
+    let scratch = Scratch::in_memory();
+    let server = Oss::start(&scratch, &[]);
+    listing::lists_ahead(&scratch, &server, |endpoint, bucket| end(endpoint, bucket, ACCESS_KEY, SECRET));
+}
+
+#[test]
 fn parts_that_the_store_has_are_not_sent_again() {
     let scratch = Scratch::in_memory();
-    let server = Oss::start(&scratch, &["archive"]);
+    // Each part on a page of its own.
+    let server = Oss::start_with(&scratch, &["archive"], json!({"page_parts": 1}));
     recovery::goes_on_with_an_upload(&scratch, &server);
+}
+
+#[test]
+fn the_service_copies_and_no_byte_passes() {
+    let scratch = Scratch::in_memory();
+    let server = Oss::start(&scratch, &["one", "two"]);
+    copies::copies(&scratch, &server, "crc64-xz");
+}
+
+#[test]
+fn where_the_key_may_not_read_the_source_the_bytes_pass() {
+    let scratch = Scratch::in_memory();
+    let server = Oss::start(&scratch, &["one", "two"]);
+    copies::sends_what_it_may_not_copy(&scratch, &server, |at| end(at, "two", CONFINED_KEY, CONFINED_SECRET));
 }
 
 #[test]

@@ -72,6 +72,39 @@ fn a_busy_service_is_left_alone_and_asked_again() {
 }
 
 #[test]
+fn the_pause_is_as_long_as_the_service_asks_for() {
+    let scratch = Scratch::new();
+    let faults = json!({"faults": {"busy-put": [0], "limit-put": [0]}, "delay": 700});
+    let (ended, _, _) = send(&scratch, faults, &[1000], "");
+    ended.expect_code(0);
+    let retries = ended.events_named("retry");
+    let codes: Vec<_> = retries.iter().map(|retry| retry["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["throttled", "throttled"]);
+    for (retry, word) in retries.iter().zip(["UploadTrafficRateLimitExceeded", "QpsLimitExceeded"]) {
+        assert!(retry["message"].as_str().unwrap().contains(word), "{retry}");
+        // What was asked for, and at most the longest pause of the engine's own.
+        let pause = retry["pause_seconds"].as_f64().unwrap();
+        assert!((0.7..=0.8).contains(&pause), "{retry}");
+    }
+}
+
+#[test]
+fn a_copy_with_another_crc_is_made_again() {
+    let scratch = Scratch::new();
+    let server = Oss::start_with(&scratch, &["one", "two"], json!({"faults": {"crc-copy": [0]}}));
+    let bytes = Random::seeded().bytes(70_000);
+    fs::create_dir_all(scratch.path("filled")).unwrap();
+    fs::write(scratch.path("filled/a"), &bytes).unwrap();
+    server.ask(&["fill", "one", scratch.path("filled").to_str().unwrap()]);
+    let more = "[transfer]\nmax_backoff = \"100ms\"";
+    let ended = scratch.run(&scratch.pipeline_between(&server.bucket("one"), &server.bucket("two"), more));
+    ended.expect_code(0);
+    assert_eq!((ended.objects("repaired"), ended.objects("moved")), (1, 1));
+    assert_eq!(ended.events_named("moved")[0]["verified"], "crc64-xz");
+    assert_eq!(server.ask_json(&["crcs", "one"]), server.ask_json(&["crcs", "two"]));
+}
+
+#[test]
 fn a_clock_that_differs_is_corrected() {
     for (name, offset) in [("ahead", HOURS), ("behind", -HOURS)] {
         let scratch = Scratch::new();

@@ -56,11 +56,16 @@ fn symlinks_keep_their_targets_both_ways() {
     fs::write(source.join("a/ü x"), "target").unwrap();
     symlink("../ü x", source.join("a/b/link")).unwrap();
     symlink("/etc/hostname", source.join("out")).unwrap();
+    symlink("../../../away", source.join("a/b/up")).unwrap();
     let sink = format!("{}\nprefix = \"nas/\"", server.bucket("archive"));
     let up = scratch.pipeline_between(&scratch.local("source"), &sink, "");
     let ended = scratch.run(&up);
     ended.expect_code(2);
-    assert_eq!(ended.failures(), [("out".to_owned(), "unsupported".to_owned())]);
+    let refused = |key: &str| (key.to_owned(), "unsupported".to_owned());
+    let mut failures = ended.failures();
+    failures.sort();
+    assert_eq!(failures, [refused("a/b/up"), refused("out")]);
+    assert_eq!(server.ask_json(&["listed", "archive"]), json!(["nas/a/b/link", "nas/a/ü x"]));
     assert_eq!(server.ask_json(&["target", "archive", "nas/a/b/link"]), "nas/a/ü x");
 
     scratch.forget();
@@ -72,6 +77,14 @@ fn symlinks_keep_their_targets_both_ways() {
     scratch.run(&scratch.pipeline_between(&following, &scratch.local("followed"), "")).expect_code(0);
     assert!(!scratch.path("followed/a/b/link").is_symlink());
     assert_eq!(fs::read(scratch.path("followed/a/b/link")).unwrap(), b"target");
+
+    // One that points outside of the prefix stays where it is, and the rest moves.
+    server.ask(&["symlink", "archive", "nas/away", "other/x"]);
+    scratch.forget();
+    let ended = scratch.run(&scratch.pipeline_between(&sink, &scratch.local("kept"), ""));
+    ended.expect_code(2);
+    assert_eq!(ended.failures(), [refused("away")]);
+    assert_eq!(fs::read_link(scratch.path("kept/a/b/link")).unwrap().to_str(), Some("../ü x"));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::harness::{Scratch, oss::Oss, seaweed::Seaweed, store::Store, tree::Random};
 
 #[test]
@@ -33,4 +35,23 @@ fn the_checksums_of_source_and_sink_are_both_computed_in_one_pass() {
     for name in ["d000/f00000", "d000/f00001"] {
         assert!(fs::read(fetched.join(name)).unwrap() == fs::read(scratch.path("source").join(name)).unwrap());
     }
+}
+
+#[test]
+fn the_md5_of_the_source_goes_along_for_the_service_to_compare() {
+    let scratch = Scratch::new();
+    let source = Seaweed::start(&scratch, &["archive"]);
+    let sink = Oss::start_with(&scratch, &["archive"], json!({"wants_md5": true}));
+    Random::seeded().fill(&scratch.path("source"), [0, 70_000]);
+    source.ask(&["fill", "archive", scratch.path("source").to_str().unwrap()]);
+    let across = scratch.pipeline_between(&source.bucket("archive"), &sink.bucket("archive"), "");
+    let ended = scratch.run(&across);
+    ended.expect_code(0);
+    assert_eq!(ended.objects("moved"), 2);
+    // A folder's files have none that's known before they're read: the service refuses them.
+    scratch.forget();
+    let more = "[transfer]\nattempts = 1\noverwrite = \"always\"";
+    let ended = scratch.run(&scratch.pipeline_between(&scratch.local("source"), &sink.bucket("archive"), more));
+    ended.expect_code(2);
+    assert_eq!(ended.objects("failed"), 2);
 }

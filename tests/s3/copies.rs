@@ -45,7 +45,7 @@ fn reads(wire: &Wire) -> usize {
 }
 
 /// `by` is what proves objects that were copied in one go.
-fn copies(scratch: &Scratch, server: &dyn Store, by: &str) {
+pub(crate) fn copies(scratch: &Scratch, server: &dyn Store, by: &str) {
     fill(scratch, server);
     let wire = Wire::before(server.port());
     let (one, two) = (server.end_at(&wire.endpoint(), "one"), server.end_at(&wire.endpoint(), "two"));
@@ -90,13 +90,18 @@ fn s3s_copies_and_no_byte_passes() {
 fn where_the_key_may_not_read_the_source_the_bytes_pass() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &["one", "two"]);
-    fill(&scratch, &server);
+    sends_what_it_may_not_copy(&scratch, &server, |at| end(at, "two", CONFINED_KEY, CONFINED_SECRET));
+}
+
+/// `two`: that bucket at this endpoint, by a key that may touch no other.
+pub(crate) fn sends_what_it_may_not_copy(scratch: &Scratch, server: &dyn Store, two: fn(&str) -> String) {
+    fill(scratch, server);
     let wire = Wire::before(server.port());
     let one = server.end_at(&wire.endpoint(), "one");
-    let two = format!("{}\nprefix = \"copied/\"", end(&wire.endpoint(), "two", CONFINED_KEY, CONFINED_SECRET));
+    let two = format!("{}\nprefix = \"copied/\"", two(&wire.endpoint()));
     let run = scratch.run(&scratch.pipeline_between(&one, &two, "[transfer]\nworkers = 2\npart_size = \"5 MiB\""));
     run.expect_code(0);
     assert_eq!(run.summary()["retries"], 0);
     assert!(reads(&wire) > SMALL.len(), "{:?}", wire.lines());
-    assert_copied(&scratch, &server, &scratch.path("fetched"));
+    assert_copied(scratch, server, &scratch.path("fetched"));
 }

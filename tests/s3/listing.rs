@@ -99,12 +99,18 @@ fn made_up_answer(line: &str) -> Option<Canned> {
 fn a_hundred_thousand_objects_take_no_more_memory_than_ten_thousand() {
     let scratch = Scratch::in_memory();
     let server = Seaweed::start(&scratch, &[]);
+    lists_ahead(&scratch, &server, |endpoint, bucket| {
+        end(endpoint, bucket, ACCESS_KEY, SECRET).replace("ordered_listing = false", "ordered_listing = true")
+    });
+}
+
+/// `end`: the keys of an end at a bucket of a server at an endpoint.
+pub(crate) fn lists_ahead(scratch: &Scratch, server: &dyn Store, end: fn(&str, &str) -> String) {
     let mut peaks = Vec::new();
     for bucket in ["few", "many"] {
         scratch.forget();
         let wire = Wire::answering(server.port(), made_up_answer);
-        let source = end(&wire.endpoint(), bucket, ACCESS_KEY, SECRET);
-        let source = source.replace("ordered_listing = false", "ordered_listing = true");
+        let source = end(&wire.endpoint(), bucket);
         // One in a thousand is moved, all are listed and looked at.
         let more = "[select]\ninclude = [\"**/*000\"]\n[transfer]\nworkers = 2";
         let sink = format!("{}\nfsync = false", scratch.local(bucket));
@@ -112,7 +118,7 @@ fn a_hundred_thousand_objects_take_no_more_memory_than_ten_thousand() {
         // Compiles the connectors: what that takes isn't the listing's.
         scratch.engine(&["check", pipeline.to_str().unwrap()]).expect_code(0);
         let checked = wire.lines().len();
-        let (ended, peak) = watched(&scratch, &pipeline);
+        let (ended, peak) = watched(scratch, &pipeline);
         let count = made_up(&format!("/{bucket}")).unwrap();
         assert_eq!((ended.objects("listed"), ended.objects("moved")), (count, count / 1000));
         let lines: Vec<String> = wire.lines().into_iter().skip(checked).map(|(_, line)| line).collect();

@@ -126,13 +126,16 @@ impl SinkEndpoint {
         Ok(Self { endpoint, copies_from: None })
     }
 
-    /// Lets the store copy from a source of the same connector, if the connector finds that it can.
+    /// Lets the store copy from a source of the same connector, if the connector finds that it can. What
+    /// the source has below the sink's own endpoint the sink may then reach too, to look up what it copied.
     #[must_use]
-    pub fn copying_from(self, source: &SourceEndpoint) -> Self {
+    pub fn copying_from(mut self, source: &SourceEndpoint) -> Self {
         let (ours, theirs) = (&self.endpoint.connector, &source.0.connector);
-        let can = ours.digest() == theirs.digest() && self.endpoint.capabilities.has(COPY);
-        let copies_from = can.then(|| SourceTable(source.0.config.clone()));
-        Self { copies_from, ..self }
+        if ours.digest() == theirs.digest() && self.endpoint.capabilities.has(COPY) {
+            self.endpoint.grants.extend_below(&source.0.grants);
+            self.copies_from = Some(SourceTable(source.0.config.clone()));
+        }
+        self
     }
 
     /// Reaches the store and proves the permissions that a sink needs. Needs a `LocalSet`.

@@ -94,6 +94,19 @@ impl Grants {
         }
     }
 
+    /// Takes over the other's servers that lie below one of these: of the same scheme and port, and with
+    /// more in front of the host's name.
+    pub(crate) fn extend_below(&mut self, other: &Self) {
+        let is_below = |theirs: &&EndpointGrant| {
+            self.endpoints.iter().any(|ours| {
+                let rest = theirs.host.strip_suffix(&ours.host);
+                (&theirs.scheme, theirs.port) == (&ours.scheme, ours.port) && rest.is_some_and(|it| it.ends_with('.'))
+            })
+        };
+        let below: Vec<_> = other.endpoints.iter().filter(is_below).cloned().collect();
+        self.endpoints.extend(below);
+    }
+
     /// Why a component with these imports can't run under these grants; none if it can.
     pub fn refusal<'a>(&self, imports: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let uncovered: Vec<&str> = imports.into_iter().filter(|import| !self.covers(import)).collect();
@@ -169,6 +182,22 @@ mod tests {
             assert!(folder.refusal([import]).is_some_and(|sentence| sentence.contains(import)));
         }
         assert_eq!(none.refusal(["wasi:cli/environment@0.2.6", "wasi:io/streams@0.2.6"]), None);
+    }
+
+    #[test]
+    fn what_lies_below_an_endpoint_can_be_taken_over() {
+        let of = |text: &str| EndpointGrant::of(&text.parse().expect("a URL")).expect("a server");
+        let grants = |all: &[&str]| Grants { endpoints: all.iter().map(|it| of(it)).collect(), ..Grants::default() };
+        let mut sink = grants(&["https://oss.example.com", "https://two.oss.example.com"]);
+        sink.extend_below(&grants(&[
+            "https://oss.example.com",
+            "https://one.oss.example.com",
+            "http://one.oss.example.com",
+            "https://one.oss.example.com:444",
+            "https://evil-oss.example.com",
+            "https://one.oss.example.org",
+        ]));
+        assert_eq!(sink.endpoints[2..], [of("https://one.oss.example.com")]);
     }
 
     #[test]

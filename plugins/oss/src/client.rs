@@ -2,7 +2,7 @@
 //! service says that it's wrong. Retries nothing else, and keeps no credential.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Store {
     role: Role,
     /// Seconds that the service's clock is ahead of this machine's.
     offset: Cell<i64>,
+    /// The source that objects are copied from.
+    pub(crate) copied_from: OnceCell<Box<Store>>,
 }
 
 /// A request's body.
@@ -66,7 +68,7 @@ impl Store {
     /// `invalid-config`.
     pub(crate) fn new(config: Config, role: Role) -> Result<Self, Error> {
         let address = Address::new(&config.endpoint, &config.bucket, config.addressing)?;
-        Ok(Self { config, address, role, offset: Cell::new(0) })
+        Ok(Self { config, address, role, offset: Cell::new(0), copied_from: OnceCell::new() })
     }
 
     /// Lists one object, and for a sink begins and drops an upload: it needs both rights.
@@ -107,8 +109,7 @@ impl Store {
     /// # Errors
     /// What the service said instead.
     pub(crate) async fn ask(&self, draft: Draft, content: Content<'_>, attempt: Attempt<'_>) -> Result<Element, Error> {
-        let answer = self.send(draft, content, attempt).await?.collect(MAX_ANSWER_BYTES).await?;
-        xml::parse(&answer).ok_or_else(|| attempt.malformed("the answer isn't XML"))
+        told(self.send(draft, content, attempt).await?, attempt).await
     }
 
     /// Sends a request. Statuses below 300 are answers.
@@ -190,6 +191,15 @@ impl Store {
         }
         is_new
     }
+}
+
+/// An answer's XML.
+///
+/// # Errors
+/// It breaks off, or isn't XML.
+pub(crate) async fn told(answer: Response, attempt: Attempt<'_>) -> Result<Element, Error> {
+    let body = answer.collect(MAX_ANSWER_BYTES).await?;
+    xml::parse(&body).ok_or_else(|| attempt.malformed("the answer isn't XML"))
 }
 
 /// What time it is on this machine.

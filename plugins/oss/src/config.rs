@@ -32,6 +32,9 @@ pub(crate) struct Config {
     pub(crate) signature_version: Version,
     /// In bits per second.
     pub(crate) traffic_limit: Option<u32>,
+    /// 1 to 16.
+    #[serde(default = "parallel_listing")]
+    pub(crate) parallel_listing: u8,
     #[serde(default)]
     pub(crate) symlinks: Symlinks,
     pub(crate) storage_class: Option<String>,
@@ -85,6 +88,10 @@ fn schema(title: &str, description: &str, parts: &[&str]) -> String {
     .to_string()
 }
 
+fn parallel_listing() -> u8 {
+    4
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -97,13 +104,14 @@ mod tests {
         let schema: Value = serde_json::from_str(&source_schema()).unwrap();
         let default = |name: &str| schema["properties"][name]["default"].clone();
         assert_eq!(default("prefix"), config.prefix);
+        assert_eq!(default("parallel_listing"), config.parallel_listing);
         assert_eq!((default("symlinks"), config.symlinks), ("keep".into(), Symlinks::Keep));
         assert_eq!((default("signature_version"), config.signature_version), ("v4".into(), Version::V4));
     }
 
     #[test]
     fn every_property_is_explained_and_secrets_go_to_the_engine() {
-        for (text, count) in [(source_schema(), 21), (sink_schema(), 27)] {
+        for (text, count) in [(source_schema(), 22), (sink_schema(), 28)] {
             let schema: Value = serde_json::from_str(&text).unwrap();
             let properties = schema["properties"].as_object().unwrap();
             assert_eq!(properties.len(), count);

@@ -31,6 +31,7 @@ use crate::client::Store;
 struct Oss;
 
 culvert_sdk::export_storage!(Oss);
+culvert_sdk::export_copying_and_resuming!(Oss);
 
 thread_local! {
     static STORE: Configured<Store> = const { Configured::new() };
@@ -38,8 +39,18 @@ thread_local! {
 
 impl connector::Guest for Oss {
     fn describe() -> Description {
-        let capabilities =
-            ["range-read", "ordered-listing", "parts", "conditional-put", "read-back", "symlinks", "checksum:crc64-xz"];
+        let capabilities = [
+            "range-read",
+            "ordered-listing",
+            "parts",
+            "conditional-put",
+            "read-back",
+            "symlinks",
+            "copy",
+            "list-parts",
+            "stat-tells-more",
+            "checksum:crc64-xz",
+        ];
         Description {
             name: "oss".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,8 +1,10 @@
 //! The bucket as a sink: whole objects in one request, large ones in parts. The service shows nothing
 //! before it has everything; what turns out to be wrong is deleted again.
 
+mod copying;
 mod properties;
 mod put;
+mod resuming;
 mod upload;
 
 use culvert_sdk::{

@@ -3,7 +3,7 @@
 
 use culvert_sdk::{
     FutureReader, StreamReader,
-    bucket::{Flat, from_bucket},
+    bucket::{self, Begin, Listed, Page, Terms, decoded, from_bucket},
     error::{self, quote},
     http,
     instance::Configured,
@@ -16,7 +16,7 @@ use crate::{
     Oss, STORE,
     client::{Content, Store},
     config::Symlinks,
-    key, link, object,
+    link, object,
     request::Draft,
     xml::Element,
 };
@@ -45,48 +45,31 @@ impl Guest for Oss {
     }
 }
 
-// === impl Store ===
+impl Listed for Store {
+    type Item = Element;
 
-impl Store {
-    async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
-        let mut behind = after.map(|key| self.key(&key)).transpose()?;
-        let mut token: Option<String> = None;
+    async fn page(&self, begin: Begin) -> Result<Page<Element>, Error> {
+        let draft = Draft::of_bucket("GET").query("list-type", "2").query("encoding-type", "url");
+        let draft = draft.query("max-keys", PAGE_KEYS).query("prefix", &self.config.prefix);
+        let draft = match begin {
+            Begin::Behind(None) => draft,
+            Begin::Behind(Some(key)) => draft.query("start-after", key),
+            Begin::At(token) => draft.query("continuation-token", token),
+        };
         let attempt = self.attempt("list", None);
-        let disorder = attempt.malformed("keys aren't in the order of their bytes");
-        let mut flat = Flat::new(&self.config.prefix, behind.as_deref(), Some(disorder));
-        loop {
-            let draft = Draft::of_bucket("GET").query("list-type", "2").query("encoding-type", "url");
-            let mut draft = draft.query("max-keys", PAGE_KEYS).query("prefix", &self.config.prefix);
-            if let Some(token) = token.take() {
-                draft = draft.query("continuation-token", token);
-            } else if let Some(key) = behind.take() {
-                draft = draft.query("start-after", key);
-            }
-            let page = self.ask(draft, Content::Empty, attempt).await?;
-            if page.name != "ListBucketResult" {
-                return Err(attempt.malformed("the answer isn't a listing"));
-            }
-            for listed in page.all("Contents") {
-                match key::decoded(listed.text("Key").unwrap_or_default()) {
-                    Ok(full) => flat.add(&full, async |key| self.entry(key, &full, listed).await, entries).await?,
-                    Err(lossy) => {
-                        let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
-                        entries.push(Entry::Unreadable(Unreadable { key: lossy, error })).await?;
-                    }
-                }
-            }
-            // The next page may take its time.
-            entries.flush().await?;
-            match page.text("NextContinuationToken") {
-                Some(next) if page.text("IsTruncated") == Some("true") => token = Some(next.to_owned()),
-                _ => return flat.end(entries).await,
-            }
+        let page = self.ask(draft, Content::Empty, attempt).await?;
+        if page.name != "ListBucketResult" {
+            return Err(attempt.malformed("the answer isn't a listing"));
         }
+        let next = page.text("NextContinuationToken").filter(|_| page.text("IsTruncated") == Some("true"));
+        let next = next.map(str::to_owned);
+        let items = page.into_all("Contents").map(|it| (decoded(it.text("Key").unwrap_or_default()), it)).collect();
+        Ok(Page { items, next })
     }
 
     /// A listing tells that an object is a symlink, but not where it leads.
-    async fn entry(&self, key: String, full: &str, listed: &Element) -> Entry {
-        let object = object::listed(key, listed);
+    async fn entry(&self, key: String, full: &str, listed: Element) -> Entry {
+        let object = object::listed(key, &listed);
         if listed.text("Type") != Some("Symlink") {
             return Entry::Object(object);
         }
@@ -99,6 +82,17 @@ impl Store {
             Ok(object) => Entry::Object(object),
             Err(error) => Entry::Unreadable(Unreadable { key, error }),
         }
+    }
+}
+
+// === impl Store ===
+
+impl Store {
+    async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
+        let behind = after.map(|key| self.key(&key)).transpose()?;
+        let disorder = self.attempt("list", None).malformed("keys aren't in the order of their bytes");
+        let (prefix, at_once) = (self.config.prefix.clone(), self.config.parallel_listing.into());
+        bucket::list(self, Terms { prefix, disorder: Some(disorder), at_once }, behind, entries).await
     }
 
     pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
@@ -123,7 +117,7 @@ impl Store {
         let key = object.key.clone();
         let attempt = self.attempt("look up the symlink", Some(&key));
         let answer = self.send(Draft::of_object("GET", full).query("symlink", ""), Content::Empty, attempt).await?;
-        let target = answer.header("x-oss-symlink-target").map(key::decoded);
+        let target = answer.header("x-oss-symlink-target").map(decoded);
         let target = target.and_then(Result::ok).ok_or_else(|| attempt.malformed("the answer names no target"))?;
         let prefix = &self.config.prefix;
         if !target.starts_with(prefix.as_str()) {

@@ -60,6 +60,11 @@ impl Element {
         self.children.iter().filter(move |child| child.name == name)
     }
 
+    /// The same, without the rest.
+    pub(crate) fn into_all(self, name: &str) -> impl Iterator<Item = Self> {
+        self.children.into_iter().filter(move |child| child.name == name)
+    }
+
     /// The text of the first element of this name.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.children.iter().find(|child| child.name == name).map(|child| child.text.as_str())

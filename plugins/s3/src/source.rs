@@ -1,25 +1,26 @@
 //! The bucket as a source: a flat listing in the order of its keys, and objects whose bytes go from
 //! the store to the engine. Follows no version history and restores nothing from an archive.
 
-mod flat;
-mod split;
-
-use aws_sdk_s3::{operation::list_objects_v2::ListObjectsV2Output, types::EncodingType};
+use aws_sdk_s3::{
+    operation::list_objects_v2::ListObjectsV2Output,
+    types::{EncodingType, Object as ListedObject},
+};
 use culvert_sdk::{
     FutureReader, StreamReader,
+    bucket::{self, Begin, Listed, Terms, decoded, from_bucket, not_text},
     error::{self, quote},
     http::{self, Body},
     instance::Configured,
     source::{Guest, Reading},
     stream::{self, Entries},
-    types::{Entry, Error, Object, Range, Unreadable},
+    types::{Entry, Error, Object, Range},
 };
 
 use crate::{
     S3, STORE,
     client::{Store, presigning},
     error::Attempt,
-    key, object,
+    object,
 };
 
 /// How often a page is asked for where the engine can't go on behind the last key.
@@ -47,7 +48,7 @@ impl Guest for S3 {
         if !folder.is_empty() {
             return Ok(stream::listing(async move |entries| store.list_folder(&folder, entries).await));
         }
-        Ok(stream::listing(async move |entries| flat::list(&store, after, entries).await))
+        Ok(stream::listing(async move |entries| store.list(after, entries).await))
     }
 
     async fn stat(key: String) -> Result<Object, Error> {
@@ -59,28 +60,63 @@ impl Guest for S3 {
     }
 }
 
+impl Listed for Store {
+    type Item = ListedObject;
+
+    async fn page(&self, begin: Begin) -> Result<bucket::Page<ListedObject>, Error> {
+        let (after, token) = match begin {
+            Begin::Behind(after) => (after, None),
+            Begin::At(token) => (None, Some(token)),
+        };
+        let page = self.ask_page(Page { prefix: self.config.prefix.clone(), by_folder: false, after, token }).await?;
+        let next = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+        let items = page.contents.unwrap_or_default().into_iter();
+        let items = items.filter_map(|listed| Some((decoded(listed.key.as_deref()?), listed))).collect();
+        Ok(bucket::Page { items, next })
+    }
+
+    async fn entry(&self, key: String, _: &str, listed: ListedObject) -> Entry {
+        Entry::Object(object::listed(key, &listed))
+    }
+}
+
 // === impl Store ===
 
 impl Store {
+    async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
+        let behind = after.map(|key| self.key(&key)).transpose()?;
+        let what = self.attempt("list", None).what();
+        let disorder = error::invalid_config(format!(
+            "{what}: the store doesn't list keys in the order of their bytes; set ordered_listing = false for it"
+        ));
+        let config = &self.config;
+        let terms = Terms {
+            prefix: config.prefix.clone(),
+            disorder: config.ordered_listing.then_some(disorder),
+            at_once: config.parallel_listing.into(),
+        };
+        bucket::list(self, terms, behind, entries).await
+    }
+
     /// One level, as a sink is asked for it: what's in a folder, and which folders.
     async fn list_folder(&self, folder: &str, entries: &mut Entries) -> Result<(), Error> {
         let prefix = format!("{}/", self.key(folder)?);
         let mut token = None;
         loop {
             let asked = Page { prefix: prefix.clone(), by_folder: true, token: token.take(), after: None };
-            let page = self.page(asked).await?;
+            let page = self.ask_page(asked).await?;
             let keys = page.contents().iter().filter_map(|listed| Some((listed.key.as_deref()?, Some(listed))));
             let folders = page.common_prefixes().iter().filter_map(|common| Some((common.prefix.as_deref()?, None)));
             for (encoded, listed) in keys.chain(folders) {
-                let entry = match (key::decoded(encoded), listed) {
+                let entry = match (decoded(encoded), listed) {
                     (Err(lossy), _) => not_text(lossy),
-                    (Ok(full), Some(listed)) => match key::from_bucket(&self.config.prefix, &full) {
+                    (Ok(full), Some(listed)) => match from_bucket(&self.config.prefix, &full) {
                         // The folder's own marker.
                         (_, true) => continue,
                         (key, false) => Entry::Object(object::listed(key.to_owned(), listed)),
                     },
                     (Ok(full), None) => {
-                        let (key, _) = key::from_bucket(&self.config.prefix, &full);
+                        let (key, _) = from_bucket(&self.config.prefix, &full);
                         Entry::Folder(object::folder(key.to_owned()))
                     }
                 };
@@ -96,7 +132,7 @@ impl Store {
 
     /// One page. The engine goes on behind the last key where keys are in order; where they aren't it
     /// would have to start over, so a page that failed is then asked for again right here.
-    async fn page(&self, asked: Page) -> Result<ListObjectsV2Output, Error> {
+    async fn ask_page(&self, asked: Page) -> Result<ListObjectsV2Output, Error> {
         let attempt = self.attempt("list", None);
         let mut left = if self.config.ordered_listing { 1 } else { PAGE_ATTEMPTS };
         loop {
@@ -145,7 +181,7 @@ impl Store {
         let full = self.key(&key)?;
         let attempt = self.attempt("read", Some(&key));
         let mut request = self.client.get_object().bucket(&self.config.bucket).key(full).set_if_match(version);
-        let part = header(&range)?;
+        let part = http::range(&range)?;
         let is_part = part.is_some();
         request = request.set_range(part);
         let request = request.customize().mutate_request(move |request| {
@@ -178,39 +214,5 @@ impl Store {
         let outcome =
             stream::outcome(async move { ended.await.map(drop).map_err(|code| http::failure(&server, code)) });
         Ok(Reading { object, data, outcome })
-    }
-}
-
-/// The header for a range; none for all of the object.
-fn header(range: &Range) -> Result<Option<String>, Error> {
-    match (range.offset, range.length) {
-        (0, None) => Ok(None),
-        (offset, None) => Ok(Some(format!("bytes={offset}-"))),
-        (_, Some(0)) => Err(error::internal("a range without bytes can't be asked for")),
-        (offset, Some(length)) => Ok(Some(format!("bytes={offset}-{}", offset.saturating_add(length - 1)))),
-    }
-}
-
-fn not_text(lossy: String) -> Entry {
-    let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
-    Entry::Unreadable(Unreadable { key: lossy, error })
-}
-
-fn unmovable(full: &str, why: &str) -> Entry {
-    let error = error::invalid_key(format!("the key {} {why}: it can't be moved", quote(full)));
-    Entry::Unreadable(Unreadable { key: full.to_owned(), error })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_names_its_first_and_last_byte() {
-        let text = |offset, length| header(&Range { offset, length }).map_err(|error| error.code);
-        assert_eq!(text(0, None), Ok(None));
-        assert_eq!(text(5, None), Ok(Some("bytes=5-".to_owned())));
-        assert_eq!(text(5, Some(3)), Ok(Some("bytes=5-7".to_owned())));
-        assert_eq!(text(5, Some(0)), Err("internal".to_owned()));
     }
 }

@@ -1,32 +1,16 @@
-//! What flat listings of buckets have in common: a prefix that's taken off, keys that end with a slash
-//! and stand for folders, an order that's held to. Asks no store and keeps no list.
+//! What stores with buckets have in common: keys below a prefix, escaped as listings have them, and flat
+//! listings. Asks no store by itself.
 
+mod flat;
+mod split;
+
+use percent_encoding::percent_decode_str;
+
+pub use self::flat::{Begin, Listed, Page, Terms, list};
 use crate::{
     error::{self, quote},
-    stream::Entries,
-    types::{Entry, Error, Object, Unreadable},
+    types::{Entry, Unreadable},
 };
-
-/// A listing under way.
-#[derive(Debug)]
-pub struct Flat {
-    prefix: String,
-    /// What's said of a store that doesn't list keys in the order of their bytes; none where it needn't.
-    disorder: Option<Error>,
-    /// The key before this one, in the bucket.
-    before: Option<String>,
-    /// The last key that was shown.
-    last: Option<String>,
-    marker: Option<Marker>,
-}
-
-/// A folder's marker that is shown only if nothing below it follows.
-#[derive(Debug)]
-struct Marker {
-    /// With its slash.
-    full: String,
-    object: Object,
-}
 
 /// The object that a key of the bucket stands for, and whether it's the marker of a folder: a key
 /// that ends with a slash.
@@ -38,73 +22,25 @@ pub fn from_bucket<'a>(prefix: &str, full: &'a str) -> (&'a str, bool) {
     }
 }
 
-// === impl Flat ===
+/// A key as a listing has it with `encoding-type=url`. The error is the text as far as it's UTF-8.
+///
+/// # Errors
+/// It isn't UTF-8.
+pub fn decoded(encoded: &str) -> Result<String, String> {
+    let spaced = encoded.replace('+', " ");
+    let bytes: Vec<u8> = percent_decode_str(&spaced).collect();
+    String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
 
-impl Flat {
-    /// Of the keys that begin with `prefix`, behind a key of the bucket. `disorder`: what the listing
-    /// fails with where a key isn't greater than the one before; none where the store keeps no order.
-    pub fn new(prefix: &str, behind: Option<&str>, disorder: Option<Error>) -> Self {
-        let last = behind.map(|full| from_bucket(prefix, full).0.to_owned());
-        Self { prefix: prefix.to_owned(), disorder, before: behind.map(str::to_owned), last, marker: None }
-    }
+/// An ETag in one form: stores write them with and without quotes.
+pub fn quoted(etag: &str) -> String {
+    format!("\"{}\"", etag.trim_matches('"'))
+}
 
-    /// Takes the next key of the bucket and shows what it stands for. `entry` makes that of a key
-    /// without the prefix.
-    ///
-    /// # Errors
-    /// `disorder`, or `cancelled` once the engine has stopped reading.
-    pub async fn add(
-        &mut self,
-        full: &str,
-        entry: impl AsyncFnOnce(String) -> Entry,
-        entries: &mut Entries,
-    ) -> Result<(), Error> {
-        self.show(Some(full), entries).await?;
-        if let Some(disorder) = &self.disorder
-            && self.before.as_deref().is_some_and(|before| before >= full)
-        {
-            return Err(disorder.clone());
-        }
-        self.before = Some(full.to_owned());
-        match from_bucket(&self.prefix, full) {
-            // The prefix's own marker.
-            ("", true) => Ok(()),
-            (key, false) => {
-                self.last = Some(key.to_owned());
-                entries.push(entry(key.to_owned()).await).await
-            }
-            (key, true) => match entry(key.to_owned()).await {
-                Entry::Object(object) if object.size == Some(0) => {
-                    let object = Object { kind: "directory".to_owned(), ..object };
-                    self.marker = Some(Marker { full: full.to_owned(), object });
-                    Ok(())
-                }
-                _ => entries.push(unmovable(full, "ends with a slash and has data")).await,
-            },
-        }
-    }
-
-    /// Shows what was kept for the end.
-    ///
-    /// # Errors
-    /// `cancelled` once the engine has stopped reading.
-    pub async fn end(mut self, entries: &mut Entries) -> Result<(), Error> {
-        self.show(None, entries).await
-    }
-
-    /// Shows a marker, unless the next key lies in its folder: the folder then comes with what's in
-    /// it. Its key is without the slash, and so may belong before keys that have gone already.
-    async fn show(&mut self, next: Option<&str>, entries: &mut Entries) -> Result<(), Error> {
-        let Some(Marker { full, object }) = self.marker.take() else { return Ok(()) };
-        if next.is_some_and(|next| next.starts_with(&full)) {
-            return Ok(());
-        }
-        if self.disorder.is_some() && self.last.as_ref().is_some_and(|last| *last >= object.key) {
-            return entries.push(unmovable(&full, "marks an empty folder behind keys that sort after it")).await;
-        }
-        self.last = Some(object.key.clone());
-        entries.push(Entry::Object(object)).await
-    }
+/// What is said of a key that [`decoded`] refused.
+pub fn not_text(lossy: String) -> Entry {
+    let error = error::invalid_key(format!("the key {} isn't UTF-8", quote(&lossy)));
+    Entry::Unreadable(Unreadable { key: lossy, error })
 }
 
 fn unmovable(full: &str, why: &str) -> Entry {
@@ -121,5 +57,11 @@ mod tests {
         assert_eq!(from_bucket("nas/", "nas/a/b"), ("a/b", false));
         assert_eq!(from_bucket("nas/", "nas/a/"), ("a", true));
         assert_eq!(from_bucket("", "a//b"), ("a//b", false));
+    }
+
+    #[test]
+    fn listed_keys_come_back_as_they_went() {
+        assert_eq!(decoded("a%20b+c%2Bd/%C3%A9%25").as_deref(), Ok("a b c+d/é%"));
+        assert!(decoded("a%FFb").is_err_and(|lossy| lossy.starts_with('a')));
     }
 }

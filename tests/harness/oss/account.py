@@ -78,6 +78,17 @@ def v4(it):
     it.copy_object(oss.CopyObjectRequest(bucket="new-style", key="copy", source_bucket="new-style", source_key="meta"))
     copied = it.head_object(oss.HeadObjectRequest(bucket="new-style", key="copy"))
     assert get("copy").body.read() == b"0123456789" and copied.metadata["origin"] == "nas", copied
+    tags = it.get_object_tagging(oss.GetObjectTaggingRequest(bucket="new-style", key="copy")).tag_set.tags
+    assert [(tag.key, tag.value) for tag in tags] == [("team", "a b")], tags
+    copy = lambda key, **more: it.copy_object(oss.CopyObjectRequest(bucket="new-style", source_bucket="new-style", key=key, **more))
+    for key in ODD:
+        answer = copy("copied " + key, source_key=key, if_match=get(key).etag)
+        assert get("copied " + key).body.read() == key.encode() and answer.hash_crc64 == get(key).hash_crc64, key
+        it.delete_object(oss.DeleteObjectRequest(bucket="new-style", key="copied " + key))
+    refused(412, "PreconditionFailed", lambda: copy("copy", source_key="meta", if_match='"0"'))
+    refused(409, "FileAlreadyExists", lambda: copy("copy", source_key="meta", forbid_overwrite=True))
+    refused(403, "InvalidObjectState", lambda: copy("copy", source_key="cold"))
+    refused(404, "NoSuchKey", lambda: copy("copy", source_key="missing"))
     it.put_symlink(oss.PutSymlinkRequest(bucket="new-style", key="link", symlink_target=quote("ümlaut/日本語")))
     assert it.get_symlink(oss.GetSymlinkRequest(bucket="new-style", key="link")).target == quote("ümlaut/日本語")
     assert get("link").body.read() == "ümlaut/日本語".encode()
@@ -91,6 +102,9 @@ def v4(it):
                                                   body=whole[(number - 1) * PART : number * PART])) for number in numbers]
     listed = it.list_parts(oss.ListPartsRequest(bucket="new-style", key="parts", upload_id=upload))
     assert [part.size for part in listed.parts] == [PART] * len(parts), listed
+    pages = it.list_parts_paginator(limit=1).iter_page(oss.ListPartsRequest(bucket="new-style", key="parts", upload_id=upload))
+    pages = [[(part.part_number, part.etag, part.hash_crc64) for part in page.parts] for page in pages]
+    assert pages == [[(number, part.etag, part.hash_crc64)] for number, part in zip(numbers, parts)], pages
     named = [oss.UploadPart(part_number=number, etag=part.etag) for number, part in zip(numbers, parts)]
     complete = lambda upload, named: it.complete_multipart_upload(oss.CompleteMultipartUploadRequest(
         bucket="new-style", key="parts", upload_id=upload, complete_multipart_upload=oss.CompleteMultipartUpload(parts=named)))
@@ -98,6 +112,14 @@ def v4(it):
     answer = complete(upload, named)
     assert get("parts").body.read() == whole
     assert answer.hash_crc64 == put("whole", whole).hash_crc64
+    upload = begin()
+    part_copy = lambda number, **more: it.upload_part_copy(oss.UploadPartCopyRequest(
+        bucket="new-style", key="parts", upload_id=upload, part_number=number, source_bucket="new-style", source_key="whole",
+        source_range=f"bytes={(number - 1) * PART}-{number * PART - 1}", **more))
+    refused(412, "PreconditionFailed", lambda: part_copy(1, if_match='"0"'))
+    copied = complete(upload, [oss.UploadPart(part_number=number, etag=part_copy(number).etag) for number in numbers])
+    assert get("parts").body.read() == whole and copied.hash_crc64 == answer.hash_crc64, copied
+    refused(404, "NoSuchUpload", lambda: it.list_parts(oss.ListPartsRequest(bucket="new-style", key="parts", upload_id=upload)))
     upload = begin()
     assert len(it.list_multipart_uploads(oss.ListMultipartUploadsRequest(bucket="new-style")).uploads) == 1
     it.abort_multipart_upload(oss.AbortMultipartUploadRequest(bucket="new-style", key="parts", upload_id=upload))

@@ -1,9 +1,10 @@
 """An OSS server for the tests: checks every signature with its own code, keeps objects on disk, speaks the error XML.
 
-Arguments: a folder, and settings as JSON: `keys` (access key -> secret, and optionally token and `reads`: may only read),
-`region`, `buckets`, `domains` (a host -> its bucket), `offset` (seconds that its clock is ahead), `faults` (a kind -> the
-numbers, from 0, of the requests of that kind that it befalls; kinds: `busy-put`, `busy-get`, `crc-put`, `crc-part`,
-`skip-crc`). Prints its port once it listens.
+Arguments: a folder, and settings as JSON: `keys` (access key -> secret, and optionally token, `reads`: may only read, and
+`buckets`: may touch no other), `region`, `buckets`, `domains` (a host -> its bucket), `offset` (seconds that its clock is
+ahead), `page_parts` (most parts of a page), `wants_md5` (no object is put without `Content-MD5`), `delay` (milliseconds
+that a busy service asks for), `faults` (a kind -> the numbers, from 0, of the requests of that kind that it befalls; kinds:
+`busy-put`, `busy-get`, `limit-put`, `crc-put`, `crc-part`, `crc-copy`, `skip-crc`). Prints its port once it listens.
 """
 
 import base64
@@ -28,17 +29,20 @@ MAX_PUT_BYTES = 5 << 30
 MIN_PART_BYTES = 100 << 10
 MAX_PARTS = 10_000
 MAX_KEYS = 1000
+MAX_PAGE_PARTS = 1000
 ARCHIVED = ("Archive", "ColdArchive", "DeepColdArchive")
 # What an answer to HEAD or GET repeats of what was put.
 KEPT = ("content-type", "cache-control", "content-disposition", "content-encoding", "x-oss-storage-class")
 BUSY_MILLISECONDS = 40
+COPY_SOURCE = "x-oss-copy-source"
 
 
 class Service:
     def __init__(self, folder, settings):
         self.signatures = Signatures(settings["keys"], settings.get("region", "cn-test"), settings.get("offset", 0))
         self.domains = settings.get("domains", {})
-        self.folder = folder
+        self.folder, self.page_parts = folder, settings.get("page_parts", MAX_PAGE_PARTS)
+        self.wants_md5, self.delay = settings.get("wants_md5", False), settings.get("delay", BUSY_MILLISECONDS)
         self.buckets = {name: Bucket(os.path.join(folder, name)) for name in settings.get("buckets", [])}
         self.faults, self.counts, self.lock = settings.get("faults", {}), {}, threading.Lock()
 
@@ -101,6 +105,7 @@ class Handler(BaseHTTPRequestHandler):
             owner = self.service.signatures.check(self.request_)
             if self.service.signatures.keys[owner].get("reads") and self.command not in ("GET", "HEAD"):
                 raise Refused(403, "AccessDenied", "You do not have write acl on this object.")
+            self.may_touch = self.service.signatures.keys[owner].get("buckets", self.service.buckets)
             self.route()
         except Refused as refused:
             self.refuse(refused)
@@ -120,11 +125,16 @@ class Handler(BaseHTTPRequestHandler):
         self.bucket = self.service.buckets.get(it.bucket)
         if self.bucket is None:
             raise Refused(404, "NoSuchBucket", "The specified bucket does not exist.")
+        self.touch(it.bucket)
         if not it.key:
             return self.of_bucket(it)
         if len(it.key.encode()) > MAX_KEY_BYTES or it.key[0] in "/\\":
             raise Refused(400, "InvalidObjectName", "The specified object is not valid.")
         self.of_object(it)
+
+    def touch(self, bucket):
+        if bucket not in self.may_touch:
+            raise Refused(403, "AccessDenied", "You have no right to access this object.")
 
     def of_bucket(self, it):
         if it.method == "GET" and "uploads" in it.query:
@@ -149,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.change(tags={tag.findtext("Key"): tag.findtext("Value") for tag in tags})
             case "PUT" if "acl" in query:
                 return self.change(acl=it.headers.get("x-oss-object-acl", "default"))
-            case "PUT" if "x-oss-copy-source" in it.headers:
+            case "PUT" if COPY_SOURCE in it.headers:
                 return self.copy(it)
             case "PUT":
                 return self.put(it)
@@ -182,10 +192,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.answer(200, f"<AccessControlPolicy><AccessControlList><Grant>{acl}</Grant></AccessControlList>"
                                    "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner></AccessControlPolicy>")
             case "GET" if "uploadId" in query:
-                parts = sorted(self.upload(it)["parts"].items())
-                parts = "".join(f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(part.etag)}</ETag><Size>{part.size}</Size>"
-                                f"<HashCrc64ecma>{part.crc}</HashCrc64ecma></Part>" for number, part in parts)
-                return self.answer(200, f"<ListPartsResult><IsTruncated>false</IsTruncated>{parts}</ListPartsResult>")
+                return self.list_parts(it)
             case "GET" | "HEAD":
                 return self.get(it)
         raise Refused(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
@@ -211,6 +218,10 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
         if self.service.befalls("busy-" + kind):
             raise Refused(503, "UploadTrafficRateLimitExceeded", "Please reduce your upload traffic.")
+        if self.service.befalls("limit-" + kind):
+            raise Refused(429, "QpsLimitExceeded", "The request rate exceeds the limit.")
+        if kind == "put" and self.service.wants_md5 and "content-md5" not in it.headers:
+            raise Refused(400, "InvalidDigest", "The Content-MD5 is missing.")
         length, self.left = self.left, 0
         body = self.bucket.receive(self.source.read, length)
         given = it.headers.get("content-md5")
@@ -245,20 +256,45 @@ class Handler(BaseHTTPRequestHandler):
             self.bucket.put(self.request_.key, {**self.entry(self.request_.key), **changes})
         self.answer(200)
 
-    def copy(self, it):
-        name, _, key = unquote(it.headers["x-oss-copy-source"]).lstrip("/").partition("/")
-        bucket = self.service.buckets.get(name)
-        source = bucket and bucket.objects.get(key)
+    def copied(self, it):
+        """The object that a copy is of, if it may be read and is still what the client thinks."""
+        name, _, key = unquote(it.headers[COPY_SOURCE]).removeprefix("/").partition("/")
+        if name not in self.service.buckets:
+            raise Refused(404, "NoSuchBucket", "The specified bucket does not exist.")
+        self.touch(name)
+        source = self.service.buckets[name].objects.get(key)
         if not source:
             raise Refused(404, "NoSuchKey", "The specified key does not exist.")
+        if it.headers.get(COPY_SOURCE + "-if-match", source["etag"]).strip('"') != source["etag"].strip('"'):
+            raise Refused(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
+        if is_cold(source):
+            raise Refused(403, "InvalidObjectState", "The operation is not valid for the object's state.")
+        return source
+
+    def copy(self, it):
+        source = self.copied(it)
         self.may_write(it)
-        with open(source["path"], "rb") as file:
-            body = self.bucket.receive(file.read, source["size"])
-        kept = self.properties(it) if it.headers.get("x-oss-metadata-directive") == "REPLACE" else {"headers": source["headers"]}
-        entry = {"path": body.path, "size": body.size, "etag": source["etag"], "crc": body.crc, "type": "Normal"}
-        self.store(it.key, {**entry, **kept})
+        ours = self.properties(it)
+        kept = {**ours, **{name: source[name] for name in ("headers", "tags") if name in source}}
+        if it.headers.get("x-oss-metadata-directive", "COPY").upper() == "REPLACE":
+            kept["headers"] = ours["headers"]
+        if it.headers.get("x-oss-tagging-directive", "Copy").upper() == "REPLACE":
+            kept["tags"] = ours["tags"]
+        if "x-oss-storage-class" in it.headers:
+            kept["headers"] = {**kept["headers"], "x-oss-storage-class": it.headers["x-oss-storage-class"]}
+        if "target" in source:
+            # Of a symlink the symlink alone is copied.
+            entry = {"size": 0, "etag": source["etag"], "crc": 0, "type": "Symlink", "target": source["target"]}
+        else:
+            with open(source["path"], "rb") as file:
+                body = self.bucket.receive(file.read, source["size"])
+            entry = {"path": body.path, "size": body.size, "etag": source["etag"], "crc": body.crc, "type": "Normal"}
+        with self.bucket.lock:
+            self.may_write(it)
+            self.store(it.key, {**entry, **kept})
+        crc = entry["crc"] ^ 1 if self.service.befalls("crc-copy") else entry["crc"]
         self.answer(200, f"<CopyObjectResult><ETag>{escape(source['etag'])}</ETag><LastModified>{iso(time.time())}</LastModified>"
-                    "</CopyObjectResult>", headers={"x-oss-hash-crc64ecma": body.crc})
+                    "</CopyObjectResult>", headers={"x-oss-hash-crc64ecma": crc})
 
     def entry(self, key):
         entry = self.bucket.objects.get(key)
@@ -275,8 +311,7 @@ class Handler(BaseHTTPRequestHandler):
         if it.method == "GET" and self.service.befalls("busy-get"):
             raise Refused(503, "DownloadTrafficRateLimitExceeded", "Please reduce your download traffic.")
         self.conditions(it, entry)
-        archived = entry["headers"].get("x-oss-storage-class") in ARCHIVED and not entry.get("restored")
-        if archived and it.method == "GET":
+        if is_cold(entry) and it.method == "GET":
             raise Refused(403, "InvalidObjectState", "The operation is not valid for the object's state.")
         headers = {**link["headers"], "etag": entry["etag"], "x-oss-object-type": link["type"], "x-oss-hash-crc64ecma": entry["crc"],
                    "last-modified": formatdate(entry["modified"], usegmt=True), "accept-ranges": "bytes"}
@@ -321,14 +356,43 @@ class Handler(BaseHTTPRequestHandler):
         upload, number = self.upload(it), int(it.query["partNumber"])
         if not 1 <= number <= MAX_PARTS:
             raise Refused(400, "InvalidArgument", "Part number must be an integer between 1 and 10000.")
-        part = self.received(it, "part")
+        is_copy = COPY_SOURCE in it.headers
+        part = self.copied_part(it) if is_copy else self.received(it, "part")
         with self.bucket.lock:
             old = self.upload(it)["parts"].get(number)
             upload["parts"][number] = part
             if old:
                 os.unlink(old.path)
+        if is_copy:
+            # Of a copied part the service tells no CRC.
+            return self.answer(200, f"<CopyPartResult><LastModified>{iso(time.time())}</LastModified><ETag>{escape(part.etag)}</ETag>"
+                               "</CopyPartResult>")
         crc = part.crc ^ 1 if self.service.befalls("crc-part") else part.crc
         self.answer(200, headers={"etag": part.etag, "x-oss-hash-crc64ecma": crc})
+
+    def copied_part(self, it):
+        source = self.copied(it)
+        first, last = 0, source["size"] - 1
+        wanted = it.headers.get(COPY_SOURCE + "-range", "")
+        if wanted.startswith("bytes="):
+            first, last = (int(number) for number in wanted[6:].split("-"))
+        if not first <= last < source["size"]:
+            raise Refused(416, "InvalidRange", "The requested range cannot be satisfied.")
+        with open(source["path"], "rb") as file:
+            file.seek(first)
+            return self.bucket.receive(file.read, last + 1 - first)
+
+    def list_parts(self, it):
+        behind = int(it.query.get("part-number-marker", 0))
+        limit = min(int(it.query.get("max-parts", MAX_PAGE_PARTS)), self.service.page_parts)
+        with self.bucket.lock:
+            parts = [part for part in sorted(self.upload(it)["parts"].items()) if part[0] > behind]
+        text = "".join(f"<Part><PartNumber>{number}</PartNumber><LastModified>{iso(0)}</LastModified><ETag>{escape(part.etag)}</ETag>"
+                       f"<HashCrc64ecma>{part.crc}</HashCrc64ecma><Size>{part.size}</Size></Part>" for number, part in parts[:limit])
+        next_ = f"<NextPartNumberMarker>{parts[:limit][-1][0]}</NextPartNumberMarker>" if parts else ""
+        self.answer(200, f"<ListPartsResult><Bucket>{it.bucket}</Bucket><Key>{escape(it.key)}</Key><UploadId>{it.query['uploadId']}</UploadId>"
+                    f"<PartNumberMarker>{behind}</PartNumberMarker>{next_}<MaxParts>{limit}</MaxParts>"
+                    f"<IsTruncated>{str(len(parts) > limit).lower()}</IsTruncated>{text}</ListPartsResult>")
 
     def complete(self, it):
         parts = self.upload(it)["parts"]
@@ -416,8 +480,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, refused):
         headers = {"x-oss-ec": "0000-00000000"}
-        if refused.status == 503:
-            headers["x-oss-qos-delay-time"] = BUSY_MILLISECONDS
+        if refused.status in (429, 503):
+            headers["x-oss-qos-delay-time"] = self.service.delay
         text = (f"<Error><Code>{refused.code}</Code><Message>{escape(refused.message)}</Message><RequestId>0</RequestId>"
                 f"<HostId>127.0.0.1</HostId><EC>0000-00000000</EC></Error>")
         if self.command == "HEAD":
@@ -455,6 +519,10 @@ class Handler(BaseHTTPRequestHandler):
                 block = source.read(min(BLOCK, left))
                 self.wfile.write(block)
                 left -= len(block)
+
+
+def is_cold(entry):
+    return entry["headers"].get("x-oss-storage-class") in ARCHIVED and not entry.get("restored")
 
 
 def iso(seconds):

@@ -21,15 +21,18 @@ impl Store {
     /// # Errors
     /// `unsupported` where metadata isn't fit for a header.
     pub(super) fn described(&self, draft: Draft, object: &Object) -> Result<Draft, Error> {
+        let kind = object::value(object, "content-type").or(self.config.content_type.as_deref());
+        let draft = self.stored_as(draft).maybe_header("content-type", kind);
+        self.metadata(draft.maybe_header("x-oss-tagging", self.tagging()), object)
+    }
+
+    /// Class and encryption.
+    pub(super) fn stored_as(&self, draft: Draft) -> Draft {
         let config = &self.config;
-        let kind = object::value(object, "content-type").or(config.content_type.as_deref());
-        let draft = draft
-            .maybe_header("content-type", kind)
+        draft
             .maybe_header("x-oss-storage-class", config.storage_class.as_deref())
             .maybe_header("x-oss-server-side-encryption", config.encryption.as_deref())
             .maybe_header("x-oss-server-side-encryption-key-id", config.kms_key_id.as_deref())
-            .maybe_header("x-oss-tagging", self.tagging());
-        self.metadata(draft, object)
     }
 
     pub(super) fn with_acl(&self, draft: Draft) -> Draft {
@@ -59,7 +62,7 @@ impl Store {
     }
 
     /// As a query string, which is how the header has them.
-    fn tagging(&self) -> Option<String> {
+    pub(super) fn tagging(&self) -> Option<String> {
         let pairs: Vec<_> =
             self.config.tags.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
         (!pairs.is_empty()).then(|| pairs.join("&"))

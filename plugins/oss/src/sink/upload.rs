@@ -5,9 +5,10 @@
 use crc_fast::{CrcAlgorithm, checksum_combine};
 use culvert_sdk::{
     StreamReader,
+    bucket::quoted,
     error::{self, quote},
     sink::{Part, Receipt, Replace},
-    types::{Error, Object},
+    types::{Checksum, Error, Object},
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,20 +21,21 @@ use crate::{
 
 /// What an upload is known by.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Token {
+pub(super) struct Token {
     /// In the bucket, with the prefix.
-    key: String,
-    id: String,
+    pub(super) key: String,
+    pub(super) id: String,
 }
 
 /// What a part is known by.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stored {
-    etag: String,
+pub(super) struct Stored {
+    /// With its quotes.
+    pub(super) etag: String,
     /// CRC-64/XZ by the service's word; none where it says nothing.
-    crc: Option<u64>,
+    pub(super) crc: Option<u64>,
     /// In bytes.
-    length: u64,
+    pub(super) length: u64,
 }
 
 // === impl Store ===
@@ -53,8 +55,7 @@ impl Store {
         let draft = self.limited(draft.query("uploadId", &token.id));
         // A part with fewer bytes than announced is refused by the service.
         let answer = self.send(draft, Content::Stream { data, length: part.length }, attempt).await?;
-        let etag = answer.header("etag").map(str::to_owned);
-        let etag = etag.ok_or_else(|| attempt.malformed("the answer has no ETag"))?;
+        let etag = answer.header("etag").map(quoted).ok_or_else(|| attempt.malformed("the answer has no ETag"))?;
         let stored = Stored { etag, crc: object::crc(&answer), length: part.length };
         Ok(Receipt { part: part.number, token: written(&stored)? })
     }
@@ -73,6 +74,7 @@ impl Store {
         let parts: Vec<(u32, Stored)> =
             receipts.iter().map(|it| Ok((it.part, read(&it.token)?))).collect::<Result<_, Error>>()?;
         agrees(&object, &parts)?;
+        let ours = self.known(&object).await;
         let attempt = self.attempt("complete the upload of", Some(&object.key));
         let draft = Draft::of_object("POST", &token.key).query("uploadId", &token.id);
         let draft = self.with_acl(forbid(draft.header("content-type", "application/xml"), replace));
@@ -89,8 +91,20 @@ impl Store {
             }
             None => self.stat(object.key.clone()).await?,
         };
-        self.verified(&object, &token.key, &stored.checksums, &object.checksums).await?;
+        self.verified(&object, &token.key, &stored.checksums, &ours).await?;
         Ok(stored)
+    }
+
+    /// What the whole is held against: the engine's figures, or those that the service keeps of the
+    /// source where the parts were copied and nobody has computed any.
+    async fn known(&self, object: &Object) -> Vec<Checksum> {
+        match self.copied_from.get().filter(|_| object.checksums.is_empty()) {
+            Some(source) => match source.stat(object.key.clone()).await {
+                Ok(told) if told.version == object.version => told.checksums,
+                _ => Vec::new(),
+            },
+            None => object.checksums.clone(),
+        }
     }
 
     pub(super) async fn abort(&self, upload: &str) -> Result<(), Error> {
@@ -137,18 +151,16 @@ fn completion(parts: &[(u32, Stored)]) -> String {
     body
 }
 
-fn written(value: &impl Serialize) -> Result<String, Error> {
+pub(super) fn written(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|_| error::internal("a token that can't be written"))
 }
 
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|_| error::internal("the upload's token isn't one of this connector"))
 }
 
 #[cfg(test)]
 mod tests {
-    use culvert_sdk::types::Checksum;
-
     use super::*;
 
     /// CRC-64/XZ of `12345`, `6789` and both in a row.

@@ -3,6 +3,7 @@
 
 use aws_sdk_s3::types::{ChecksumMode, TaggingDirective};
 use culvert_sdk::{
+    bucket::quoted,
     copying::{Copied, Guest},
     error::{self, quote},
     instance::Configured,
@@ -10,7 +11,7 @@ use culvert_sdk::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{exists, resuming::quoted, upload::Token};
+use super::{exists, upload::Token};
 use crate::{
     S3, STORE,
     client::{Place, Store},

@@ -1,6 +1,7 @@
 //! What the store holds of an upload (`ListParts`), for a journal to be held against. Changes nothing.
 
 use culvert_sdk::{
+    bucket::quoted,
     instance::Configured,
     resuming::{Guest, Held},
     types::Error,
@@ -37,9 +38,4 @@ impl Store {
             }
         }
     }
-}
-
-/// An ETag in the one form that receipts have: stores write them with and without quotes.
-pub(super) fn quoted(etag: &str) -> String {
-    format!("\"{}\"", etag.trim_matches('"'))
 }

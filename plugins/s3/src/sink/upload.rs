@@ -4,14 +4,16 @@
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use culvert_sdk::{
-    StreamReader, error,
+    StreamReader,
+    bucket::quoted,
+    error,
     http::Body,
     sink::{Part, Receipt, Replace},
     types::{Error, Object},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{condition::Condition, resuming::quoted};
+use super::condition::Condition;
 use crate::{
     client::{Store, presigning},
     object,
