@@ -80,6 +80,10 @@ fn every_table_of_the_documentation_is_valid() {
     assert!(blocks.len() >= 4, "{} examples", blocks.len());
     for block in blocks {
         let scratch = Scratch::new();
+        if block.contains("[tasks.") {
+            can_be_applied(&scratch, block);
+            continue;
+        }
         let path = scratch.path("pipeline.toml");
         let (pipeline, engine) = if block.contains("[tunnels.") {
             let name = block.split_once("[tunnels.").unwrap().1.split_once(']').unwrap().0;
@@ -101,6 +105,15 @@ fn every_table_of_the_documentation_is_valid() {
         let arguments = ["validate", "--config", config.to_str().unwrap(), path.to_str().unwrap()];
         scratch.engine(&arguments).expect_code(0);
     }
+}
+
+fn can_be_applied(scratch: &Scratch, block: &str) {
+    fs::create_dir(scratch.path("pipelines")).unwrap();
+    let ends = "[source]\naddress = \"scans\"\n[sink]\naddress = \"archive\"\n";
+    fs::write(scratch.path("pipelines/nightly.toml"), format!("name = \"nightly\"\ntunnel = \"line\"\n{ends}"))
+        .unwrap();
+    fs::write(scratch.path("all.toml"), block).unwrap();
+    scratch.engine(&["apply", "-f", scratch.path("all.toml").to_str().unwrap(), "--yes"]).expect_code(0);
 }
 
 fn first_report(scratch: &Scratch) -> std::ffi::OsString {

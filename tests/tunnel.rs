@@ -2,7 +2,9 @@
 
 mod addresses;
 mod agents;
+mod apply;
 mod commands;
+mod metrics;
 mod sharing;
 mod tasks;
 

@@ -9,7 +9,14 @@ use std::{
 use serde_json::Value;
 
 use super::refused;
-use crate::harness::{Ended, Scratch, tree::Random};
+use crate::{
+    harness::{
+        Ended, Scratch,
+        oss::{ACCESS_KEY, SECRET, end},
+        tree::Random,
+    },
+    s3::errors::said,
+};
 
 /// What an agent says within it is what it will say.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -92,4 +99,30 @@ fn a_run_as_an_agent_is_the_only_one_and_shows() {
 
     scratch.engine(&["tunnel", "set", "line", "--max-bandwidth", "200 MiB/s"]).expect_code(0);
     run(&second).expect_code(0);
+}
+
+#[test]
+fn its_network_picks_the_services_endpoint() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.path("source")).unwrap();
+    fs::write(scratch.path("source/a"), "a").unwrap();
+    tunnel(&scratch, "line", "10 MiB/s");
+    agent(&scratch, &["create", "nas", "--tunnel", "line", "--network", "vpc"]).expect_code(0);
+    let inside = "https://oss-cn-test-internal.aliyuncs.com";
+    let outside = "https://oss-cn-test.aliyuncs.com";
+    let run = |own: &str| {
+        let endpoint = end(inside, "archive", ACCESS_KEY, SECRET).replace(&format!("endpoint = \"{inside}\"\n"), "");
+        // Nobody is there: it's said who isn't.
+        let sink = format!("{endpoint}\n{own}\nproxy = \"http://127.0.0.1:9\"");
+        let pipeline = scratch.pipeline_between(&scratch.local("source"), &sink, "[transfer]\nattempts = 1");
+        let ended = scratch.engine(&["run", "--json", pipeline.to_str().unwrap(), "--agent", "nas"]);
+        assert_ne!(ended.code, Some(0));
+        said(&ended)
+    };
+    let at = |host: &str| host.replace("https://", "https://archive.");
+    assert!(run("").contains(&at(inside)), "{}", run(""));
+    assert!(run("network = \"public\"").contains(&at(outside)), "the table says it");
+    agent(&scratch, &["set", "nas", "--network", "public"]).expect_code(0);
+    assert!(run("").contains(&at(outside)), "{}", run(""));
+    assert!(run("network = \"vpc\"").contains(&at(inside)), "the table says it");
 }

@@ -2,10 +2,11 @@
 
 pub(crate) mod address;
 pub(crate) mod agent;
+pub(crate) mod apply;
 pub(crate) mod task;
 pub(crate) mod tunnel;
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     /// Give sources and sinks names, for pipelines to use
     #[command(subcommand)]
     Address(address::Address),
+    /// Make tunnels, agents, addresses and tasks what the files of a folder say
+    Apply(apply::Apply),
     /// Register pipelines under names, and run them in the background
     #[command(subcommand)]
     Task(task::Task),
@@ -116,6 +119,9 @@ pub(crate) struct Run {
     /// Run as this agent: on its tunnel, from its local address
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
+    /// Answer Prometheus there while it runs, at /metrics and to whoever can reach it, as in 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

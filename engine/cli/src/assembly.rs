@@ -24,8 +24,15 @@ use culvert_host::{
 use culvert_manifest::{ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, Role, TunnelRef, parse};
 
 use crate::{
-    args::Places, connectors, exit::Failure, folders, inventory::addresses::Surroundings, network::Network,
-    server::Server, shared::SharedTunnel,
+    args::{Places, agent::Network as AgentNetwork},
+    connectors,
+    exit::Failure,
+    folders,
+    inventory::addresses::Surroundings,
+    metrics::Labels,
+    network::Network,
+    server::Server,
+    shared::{SharedTunnel, Stand},
 };
 
 /// A pipeline with everything that it names.
@@ -98,10 +105,10 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
         .map_err(|error| Failure::usage(format!("can't read the pipeline {}: {error}", file.display())))?;
     let pipeline =
         parse(file, &text, &Surroundings::new(places)).map_err(|problems| Failure::usage(problems.render()))?;
-    let (mut shared, mut bind) = (None, None);
+    let (mut shared, mut stand) = (None, Stand::default());
     if let Some(name) = agent {
-        let (tunnel, address) = SharedTunnel::of_agent(name, &pipeline, places)?;
-        (shared, bind) = (Some(tunnel), address);
+        let (tunnel, its_stand) = SharedTunnel::of_agent(name, &pipeline, places)?;
+        (shared, stand) = (Some(tunnel), its_stand);
     } else if let TunnelRef::Named(name) = &pipeline.tunnel {
         shared = Some(SharedTunnel::find(name, &pipeline.name, places)?);
     }
@@ -111,8 +118,8 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
         (None, TunnelRef::Named(_)) => TunnelLimits::default(),
     };
     let runtime = runtime(places)?;
-    let source = load(&runtime, file, &pipeline.source)?;
-    let sink = load(&runtime, file, &pipeline.sink)?;
+    let source = load(&runtime, file, &pipeline.source, stand.network)?;
+    let sink = load(&runtime, file, &pipeline.sink, stand.network)?;
     let (mut source, mut sink) = match (source, sink) {
         (Ok(source), Ok(sink)) => (source, sink),
         (Err(mut problems), Err(others)) => {
@@ -121,7 +128,7 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
         }
         (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(Failure::usage(problems.render())),
     };
-    if let Some(bind) = bind {
+    if let Some(bind) = stand.bind {
         [&mut source, &mut sink].into_iter().try_for_each(|end| end.start_from(&bind))?;
     }
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
@@ -164,8 +171,13 @@ fn owner(state: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(&path).map_err(failed)
 }
 
-/// The outer error is about the connector, the inner one about the table.
-fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Problems>, Failure> {
+/// The outer error is about the connector, the inner one about the table. `network`: the agent's.
+fn load(
+    runtime: &Runtime,
+    file: &Path,
+    table: &Table,
+    network: Option<AgentNetwork>,
+) -> Result<Result<End, Problems>, Failure> {
     let role = table.role.as_str();
     let located =
         |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {role}.connector: {what}", file.display()));
@@ -182,7 +194,7 @@ fn load(runtime: &Runtime, file: &Path, table: &Table) -> Result<Result<End, Pro
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems)),
     };
-    let (mut network, config) = Network::split(config.expose(), schema)
+    let (mut network, config) = Network::split(config.expose(), schema, network)
         .map_err(|it| Failure::usage(format!("{}: {role}.{it}", file.display())))?;
     let (mut folder, mut server) = (None, None);
     for grant in table.grants(schema) {
@@ -296,6 +308,17 @@ impl Assembly {
         let rules: Vec<_> = self.pipeline.selection.hits().into_iter().map(|hits| hits.rule).collect();
         let selection = if confined { format!("a list of keys, {:x}", seed()) } else { rules.join("\n") };
         Identity { source: self.source.identity.clone(), sink: self.sink.identity.clone(), selection }
+    }
+
+    /// What the figures of its runs are called by.
+    pub(crate) fn labels<'a>(&'a self, agent: Option<&'a str>) -> Labels<'a> {
+        Labels {
+            pipeline: &self.pipeline.name,
+            tunnel: self.shared.as_ref().map_or("", SharedTunnel::name),
+            agent: agent.unwrap_or_default(),
+            source: &self.pipeline.source.connector,
+            sink: &self.pipeline.sink.connector,
+        }
     }
 
     pub(crate) fn journal(&self) -> PathBuf {

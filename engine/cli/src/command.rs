@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod apply;
 mod check;
 mod completions;
 mod connector;
@@ -40,6 +41,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Tunnel(asked) => tunnel::execute(asked, places),
         Command::Agent(asked) => agent::execute(asked, places),
         Command::Address(asked) => address::execute(asked, places),
+        Command::Apply(asked) => apply::execute(asked, places),
         Command::Task(asked) => task::execute(asked, places),
     }
 }

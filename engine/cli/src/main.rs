@@ -8,6 +8,7 @@ mod exit;
 mod folders;
 mod inventory;
 mod logging;
+mod metrics;
 mod network;
 mod output;
 mod report;

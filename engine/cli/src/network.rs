@@ -18,6 +18,8 @@ use culvert_host::{
 use culvert_manifest::units::parse_duration;
 use serde_json::{Map, Value};
 
+use crate::args::agent::Network as AgentNetwork;
+
 /// A capability that a pipeline can deny, and the word that marks the property that does.
 const ORDERED: &str = "ordered-listing";
 /// The same; a connector that has the property keeps folders only where the pipeline asks for it.
@@ -62,11 +64,12 @@ struct Property {
 // === impl Network ===
 
 impl Network {
-    /// The engine's part of a table, and the rest as JSON for the connector.
+    /// The engine's part of a table, and the rest as JSON for the connector. `agent`: on which network
+    /// whoever runs this is.
     ///
     /// # Errors
     /// Names the key that's wrong.
-    pub(crate) fn split(table: &Value, schema: &Value) -> Result<(Self, String), String> {
+    pub(crate) fn split(table: &Value, schema: &Value, agent: Option<AgentNetwork>) -> Result<(Self, String), String> {
         let mut rest = table.as_object().cloned().unwrap_or_default();
         let marked = Marked::take(&mut rest, schema);
         let settings = Settings {
@@ -87,7 +90,8 @@ impl Network {
         let keeps_folders = !has_word(schema, DIRECTORIES) || is_true(DIRECTORIES) == Some(true);
         denied.extend((!keeps_folders).then_some(DIRECTORIES));
         let mut network = Self { endpoints: Vec::new(), labels: Vec::new(), settings, credentials, denied };
-        if let Some((name, url)) = own_endpoint(&rest, marked.text(NETWORK), schema) {
+        if let Some((name, url)) = own_endpoint(&rest, marked.text(NETWORK).or(agent.map(AgentNetwork::as_str)), schema)
+        {
             network.grant(&url)?;
             rest.insert(name, Value::String(url));
         }
@@ -151,6 +155,8 @@ fn own_endpoint(table: &Map<String, Value>, network: Option<&str>, schema: &Valu
         return None;
     }
     let choice = properties.values().find(|property| property["x-engine"] == NETWORK)?;
+    // What the agent is on may be no network of this service.
+    let network = network.filter(|word| choice[ENDPOINTS].get(word).is_some());
     let network = network.or_else(|| choice["default"].as_str())?;
     let template = choice[ENDPOINTS][network].as_str()?.to_owned();
     let filled = table.iter().fold(template, |url, (name, value)| match value.as_str() {
@@ -264,14 +270,14 @@ mod tests {
     #[test]
     fn the_connector_gets_no_secret_and_nothing_of_the_way() {
         let table = json!({"bucket": "b", "key": "k", "secret": "hunter2", "proxy": "http://u:hunter2@p:1"});
-        let (network, rest) = Network::split(&table, &schema()).unwrap();
+        let (network, rest) = Network::split(&table, &schema(), None).unwrap();
         assert_eq!(rest, r#"{"bucket":"b"}"#);
         assert!(!format!("{network:?}").contains("hunter2"));
     }
 
     #[test]
     fn what_is_wrong_is_named_without_a_secret() {
-        let wrong = |table: Value| Network::split(&table, &schema()).unwrap_err();
+        let wrong = |table: Value| Network::split(&table, &schema(), None).unwrap_err();
         assert_eq!(wrong(json!({"secret": "hunter2"})), "secret: has no key beside it");
         assert!(wrong(json!({"connect_timeout": "soon"})).starts_with("connect_timeout = \"soon\": "));
         assert!(wrong(json!({"bind": "not an interface"})).starts_with("bind = "));
@@ -285,23 +291,28 @@ mod tests {
             "endpoint": {"x-grant": "endpoint"},
             "network": {"x-engine": "network", "default": "public", "x-endpoints": endpoints},
         }});
-        for (table, url) in [
-            (json!({"region": "r"}), "https://oss-r.example.com"),
-            (json!({"region": "r", "network": "vpc"}), "https://oss-r-vpc.example.com"),
+        let (public, vpc) = ("https://oss-r.example.com", "https://oss-r-vpc.example.com");
+        for (table, agent, url) in [
+            (json!({"region": "r"}), None, public),
+            (json!({"region": "r", "network": "vpc"}), None, vpc),
+            (json!({"region": "r"}), Some(AgentNetwork::Vpc), vpc),
+            (json!({"region": "r", "network": "public"}), Some(AgentNetwork::Vpc), public),
+            (json!({"region": "r", "network": "vpc"}), Some(AgentNetwork::Public), vpc),
         ] {
-            let (network, rest) = Network::split(&table, &schema).unwrap();
+            let (network, rest) = Network::split(&table, &schema, agent).unwrap();
             assert_eq!(rest, json!({"region": "r", "endpoint": url}).to_string());
             assert_eq!(network.grants().len(), 1);
             assert!(network.settings.tls);
         }
-        let (network, rest) = Network::split(&json!({"region": "r", "endpoint": "http://a"}), &schema).unwrap();
+        let given = json!({"region": "r", "endpoint": "http://a"});
+        let (network, rest) = Network::split(&given, &schema, Some(AgentNetwork::Vpc)).unwrap();
         // What the table names itself is granted elsewhere.
         assert_eq!((network.grants().len(), rest), (0, json!({"region": "r", "endpoint": "http://a"}).to_string()));
     }
 
     #[test]
     fn a_bucket_has_a_server_of_its_own_below_the_endpoint() {
-        let (mut network, _) = Network::split(&json!({}), &schema()).unwrap();
+        let (mut network, _) = Network::split(&json!({}), &schema(), None).unwrap();
         network.grant("https://s3.example.com").unwrap();
         network.grant_below("archive".into());
         let hosts: Vec<_> = network.grants().into_iter().map(|it| it.host).collect();

@@ -16,13 +16,22 @@ use culvert_host::http::Bind;
 use culvert_manifest::{Pipeline, TunnelRef};
 
 use crate::{
-    args::Places,
+    args::{Places, agent::Network},
     assembly::seed,
     exit::Failure,
     folders,
     inventory::{Inventory, agents::Agent, failure, missing, records},
     seat::Seat,
 };
+
+/// From where an agent reaches stores.
+#[derive(Debug, Default)]
+pub(crate) struct Stand {
+    /// Where its connections start; none: the system's choice.
+    pub(crate) bind: Option<Bind>,
+    /// None: it's no agent.
+    pub(crate) network: Option<Network>,
+}
 
 /// A tunnel of this state folder.
 pub(crate) struct SharedTunnel {
@@ -59,13 +68,13 @@ impl SharedTunnel {
         Ok(Self { name: name.to_owned(), definition, holder, seat: None, places: places.clone() })
     }
 
-    /// The tunnel of an agent, whose seat is taken for this process, and where its connections start.
+    /// The tunnel of an agent, whose seat is taken for this process, and where it stands.
     ///
     /// # Errors
     /// There is no such agent, somebody else works as it, or the pipeline asks for another tunnel.
-    pub(crate) fn of_agent(agent: &str, pipeline: &Pipeline, places: &Places) -> Result<(Self, Option<Bind>), Failure> {
+    pub(crate) fn of_agent(agent: &str, pipeline: &Pipeline, places: &Places) -> Result<(Self, Stand), Failure> {
         let found = Inventory::open(places)?.agent(agent)?;
-        let (_, Agent { tunnel, bind, .. }) = found.ok_or_else(|| missing(Kind::Agent, agent))?;
+        let (_, Agent { tunnel, network, bind }) = found.ok_or_else(|| missing(Kind::Agent, agent))?;
         let asked = match &pipeline.tunnel {
             TunnelRef::Named(name) if *name != tunnel => format!("the tunnel {name:?}"),
             TunnelRef::Inline(limits) if *limits != Limits::default() => "limits of its own".to_owned(),
@@ -81,7 +90,11 @@ impl SharedTunnel {
         let mut shared = Self::find(&tunnel, &pipeline.name, places)?;
         agent.clone_into(&mut shared.holder);
         shared.seat = Some(Seat::take(agent, &pipeline.name, places)?);
-        Ok((shared, bind))
+        Ok((shared, Stand { bind, network: Some(network) }))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The limits now, of all together.

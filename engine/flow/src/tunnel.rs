@@ -1,6 +1,7 @@
 //! Credits: permission to move bytes and to send requests, first come first served.
 //! Never reads or writes a byte itself, and trusts nobody to be quick: a credit is small.
 
+mod asleep;
 mod bucket;
 pub mod lease;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use tokio::{sync::Notify, time::Instant};
 
 pub use self::bucket::{burst_bytes, chunk_bytes};
 use self::{
+    asleep::Asleep,
     bucket::Bucket,
     lease::{Allowance, Both, THOUSANDTHS, Use},
 };
@@ -35,6 +37,8 @@ pub struct Tunnel(Arc<Inner>);
 struct Inner {
     /// Where the buckets' time starts.
     epoch: Instant,
+    /// Only where there are leases: a limit of one's own needs no clock that others see.
+    asleep: Option<Asleep>,
     bytes: Lane,
     requests: Lane,
     spent_bytes: AtomicU64,
@@ -92,6 +96,9 @@ pub struct Usage {
     pub requests: u64,
     /// Who stands in line for bytes or requests now, the first one included.
     pub waiting: u64,
+    /// How long the first in line has waited for the limit, over all who were first.
+    pub waited_for_bytes: Duration,
+    pub waited_for_requests: Duration,
 }
 
 /// Somebody in line; leaving it, for whatever reason, is counted too.
@@ -102,7 +109,7 @@ struct Waiting<'a>(&'a AtomicU64);
 impl Tunnel {
     /// An idle tunnel: one burst is granted at once.
     pub fn new(limits: Limits) -> Self {
-        let tunnel = Self::open();
+        let tunnel = Self::open(None);
         tunnel.0.bytes.set(limits.max_bandwidth.map(|rate| Bucket::of_bytes(rate, Duration::ZERO)));
         tunnel.0.requests.set(limits.max_requests_per_second.map(|rate| Bucket::of_requests(rate, Duration::ZERO)));
         tunnel
@@ -110,14 +117,15 @@ impl Tunnel {
 
     /// A tunnel that's shared with other processes: grants nothing before it's given a lease.
     pub fn leased() -> Self {
-        let tunnel = Self::open();
+        let tunnel = Self::open(Some(Asleep::new()));
         tunnel.set_lease(&Allowance::default());
         tunnel
     }
 
-    fn open() -> Self {
+    fn open(asleep: Option<Asleep>) -> Self {
         Self(Arc::new(Inner {
             epoch: Instant::now(),
+            asleep,
             bytes: Lane::default(),
             requests: Lane::default(),
             spent_bytes: AtomicU64::new(0),
@@ -188,12 +196,15 @@ impl Tunnel {
             spent_bytes: spent_bytes.load(Ordering::Relaxed),
             requests: requests.granted.load(Ordering::Relaxed),
             waiting: bytes.waiting.load(Ordering::Relaxed) + requests.waiting.load(Ordering::Relaxed),
+            waited_for_bytes: bytes.waited(),
+            waited_for_requests: requests.waited(),
         }
     }
 
-    /// Since the tunnel was made.
+    /// Since the tunnel was made; of a leased one, time in suspend included.
     pub(crate) fn now(&self) -> Duration {
-        self.0.epoch.elapsed()
+        let asleep = self.0.asleep.as_ref().map_or(Duration::ZERO, Asleep::total);
+        self.0.epoch.elapsed() + asleep
     }
 }
 
@@ -279,9 +290,13 @@ impl Lane {
     fn used(&self, per_unit: u64) -> Use {
         Use {
             units: self.granted.load(Ordering::Relaxed).saturating_mul(per_unit),
-            dry: Duration::from_nanos(self.dry_nanos.load(Ordering::Relaxed)),
+            dry: self.waited(),
             waits: self.waiting.load(Ordering::Relaxed) > 0,
         }
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::from_nanos(self.dry_nanos.load(Ordering::Relaxed))
     }
 
     fn give_back(&self, units: u64, metered: bool) {

@@ -29,12 +29,17 @@ pub struct Address {
 pub fn parse_address(path: &Path, text: &str, role: Role, environment: &dyn Environment) -> Result<Address, Problems> {
     let mut context = Context::new(Document::new(path, text), environment);
     let address = tree::read(&mut context).and_then(|entries| {
-        let text = lines(&entries);
         let node = Node { key: 0..0, span: 0..0, value: Value::Table(entries) };
-        endpoint_of(node, role, &mut context).map(|endpoint| Address { endpoint, text })
+        address_of(node, role, role.as_str(), &mut context)
     });
     context.problems.into_result()?;
     address.ok_or_else(Problems::default)
+}
+
+/// The same for a table that stands at `path` in some file.
+pub(crate) fn address_of(node: Node, role: Role, path: &str, context: &mut Context<'_>) -> Option<Address> {
+    let text = if let Value::Table(entries) = &node.value { lines(entries) } else { String::new() };
+    endpoint_of(node, role, path, context).map(|endpoint| Address { endpoint, text })
 }
 
 // === impl Endpoint ===

@@ -33,7 +33,7 @@ pub(crate) fn check(endpoint: &Endpoint, schema: &Json, config: &Json, problems:
     let validator = match build(schema) {
         Ok(validator) => validator,
         Err(reason) => {
-            let path = join(endpoint.role.as_str(), "connector");
+            let path = join(&endpoint.path, "connector");
             let message = format!("the connector's own schema of this table can't be used: {reason}");
             let fix = format!("report it to the author of {}", quoted(&endpoint.connector));
             let place = Place { key: path, ..endpoint.table.key_place("", &endpoint.document) };
@@ -59,12 +59,7 @@ fn build(schema: &Json) -> Result<jsonschema::Validator, String> {
 }
 
 fn find<'a>(endpoint: &'a Endpoint, root: &'a Json, pointer: &str) -> Spot<'a> {
-    let start = Spot {
-        node: &endpoint.table,
-        path: endpoint.role.as_str().to_owned(),
-        schema: Some(root),
-        may_be_secret: false,
-    };
+    let start = Spot { node: &endpoint.table, path: endpoint.path.clone(), schema: Some(root), may_be_secret: false };
     let found = schema::segments(pointer).try_fold(start, |spot, segment| {
         let (node, path, schema) = match &spot.node.value {
             Value::Table(entries) => (

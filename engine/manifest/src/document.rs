@@ -21,7 +21,7 @@ pub(crate) struct Document {
 }
 
 /// Where a problem is and what of the file may be shown there.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Place {
     /// Dotted.
     pub(crate) key: String,

@@ -20,6 +20,8 @@ pub struct Endpoint {
     /// The name of a built-in, or the path of a `.wasm` file.
     pub connector: String,
     pub role: Role,
+    /// Where the table stands: `source`, for instance.
+    pub(crate) path: String,
     pub(crate) table: Node,
     pub(crate) document: Arc<Document>,
 }
@@ -60,10 +62,6 @@ pub enum Grant {
 // === impl Endpoint ===
 
 impl Endpoint {
-    pub(crate) fn new(connector: String, role: Role, table: Node, document: Arc<Document>) -> Self {
-        Self { connector, role, table, document }
-    }
-
     /// Checks the table against the JSON Schema (draft 2020-12) that the connector's `describe` gave
     /// for this role, and returns it as JSON. Text that came from a variable or a file becomes a
     /// number or a boolean where the schema asks for one.
@@ -74,7 +72,7 @@ impl Endpoint {
     /// property and doesn't call it secret.
     pub fn check(&self, schema: &Json) -> Result<Config, Problems> {
         let mut problems = Problems::default();
-        let path = self.role.as_str();
+        let path = self.path.as_str();
         let config = self.json(&self.table, path, schema, Some(schema), &mut problems);
         conformity::check(self, schema, &config, &mut problems);
         let mut empty = Vec::new();
@@ -92,16 +90,20 @@ impl Endpoint {
     /// What the table grants to the connector: its properties that the schema marks with `x-grant`.
     pub fn grants(&self, schema: &Json) -> Vec<Grant> {
         let mut grants = Vec::new();
-        walk(&self.table, self.role.as_str(), schema, schema, GRANT, &mut |node, _, _, grant| match (
-            grant.as_str(),
-            text(node),
-        ) {
-            (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
-            (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
-            (Some("socket"), Some(url)) => grants.push(Grant::Socket(origin(url))),
-            (Some("subdomain"), Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
-            _ => {}
-        });
+        walk(
+            &self.table,
+            &self.path,
+            schema,
+            schema,
+            GRANT,
+            &mut |node, _, _, grant| match (grant.as_str(), text(node)) {
+                (Some("folder"), Some(path)) => grants.push(Grant::Folder(absolute(path))),
+                (Some("endpoint"), Some(url)) => grants.push(Grant::Endpoint(origin(url))),
+                (Some("socket"), Some(url)) => grants.push(Grant::Socket(origin(url))),
+                (Some("subdomain"), Some(label)) => grants.push(Grant::Subdomain(label.to_owned())),
+                _ => {}
+            },
+        );
         grants
     }
 
@@ -128,7 +130,7 @@ impl Endpoint {
 
     /// Every property that the schema calls secret, with its path.
     pub(crate) fn each_secret(&self, schema: &Json, found: &mut impl FnMut(&Node, &str)) {
-        walk(&self.table, self.role.as_str(), schema, schema, SECRET, &mut |node, path, _, mark| {
+        walk(&self.table, &self.path, schema, schema, SECRET, &mut |node, path, _, mark| {
             if mark != &Json::Bool(false) {
                 found(node, path);
             }

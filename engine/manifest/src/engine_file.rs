@@ -35,23 +35,34 @@ pub fn parse_engine(path: &Path, text: &str, environment: &dyn Environment) -> R
     if let Some(entries) = tree::read(&mut context) {
         // The name of a section without keys of its own: `tunnels` is all that the file may have.
         let mut root = Section::root(entries, TUNNELS, &[TUNNELS], &mut context);
-        if let Some(node) = root.take(TUNNELS) {
-            let tunnels = Section::open_with_own_keys(node, TUNNELS, TUNNELS, &mut context).rest();
-            for (name, node) in tunnels {
-                let path = join(TUNNELS, &name);
-                if let Err(invalid) = Kind::Name.word(&Value::Text(name.clone())) {
-                    let place = node.key_place(&path, &context.document);
-                    context
-                        .report(place, Invalid { message: format!("of the tunnel, {}", invalid.message), ..invalid });
-                }
-                file.tunnels.insert(name, definition(node, &path, &mut context));
-            }
+        for (name, path, node) in tables(&mut root, TUNNELS, "tunnel", &mut context) {
+            file.tunnels.insert(name, definition(node, &path, &mut context));
         }
     }
     context.problems.into_result().map(|()| file)
 }
 
-fn definition(node: Node, path: &str, context: &mut Context<'_>) -> Definition {
+/// The tables below a section, each with its name and its path; names that can't be taken are reported.
+pub(crate) fn tables(
+    root: &mut Section,
+    section: &'static str,
+    word: &str,
+    context: &mut Context<'_>,
+) -> Vec<(String, String, Node)> {
+    let Some(node) = root.take(section) else { return Vec::new() };
+    let entries = Section::open_with_own_keys(node, section, section, context).rest().into_iter();
+    let named = entries.map(|(name, node)| {
+        let path = join(section, &name);
+        if let Err(invalid) = Kind::Name.word(&Value::Text(name.clone())) {
+            let place = node.key_place(&path, &context.document);
+            context.report(place, Invalid { message: format!("of the {word}, {}", invalid.message), ..invalid });
+        }
+        (name, path, node)
+    });
+    named.collect()
+}
+
+pub(crate) fn definition(node: Node, path: &str, context: &mut Context<'_>) -> Definition {
     let mut table = Section::open(node, TUNNELS_ENTRY, path, context);
     let limits = tunnel_limits(&mut table, context);
     let floor = table.rate("floor", context);

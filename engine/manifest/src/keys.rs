@@ -4,7 +4,7 @@
 
 use crate::{item::Item, kind::Kind};
 
-/// One key of a pipeline file or of `engine.toml`.
+/// One key of a pipeline file, of `engine.toml` or of what `engine apply` reads.
 pub(crate) struct Key {
     pub(crate) section: &'static str,
     pub(crate) name: &'static str,
@@ -28,10 +28,20 @@ pub(crate) const REPORT: &str = "report";
 pub(crate) const LIMITS: &str = "limits";
 /// In the place of a source's or sink's own keys.
 pub(crate) const ADDRESS: &str = "address";
-/// Only in `engine.toml`.
+/// In `engine.toml` and in what's applied.
 pub(crate) const TUNNELS: &str = "tunnels";
-/// A table below it.
+/// Only in what's applied.
+pub(crate) const AGENTS: &str = "agents";
+pub(crate) const SOURCES: &str = "sources";
+pub(crate) const SINKS: &str = "sinks";
+pub(crate) const TASKS: &str = "tasks";
+/// How the section of a table below one of them ends.
+pub(crate) const ENTRY: &str = ".<name>";
 pub(crate) const TUNNELS_ENTRY: &str = "tunnels.<name>";
+pub(crate) const AGENTS_ENTRY: &str = "agents.<name>";
+pub(crate) const SOURCES_ENTRY: &str = "sources.<name>";
+pub(crate) const SINKS_ENTRY: &str = "sinks.<name>";
+pub(crate) const TASKS_ENTRY: &str = "tasks.<name>";
 
 /// The sections of a pipeline file, in the order of the reference.
 pub(crate) const SECTIONS: [&str; 8] = [TUNNEL, SOURCE, SINK, SELECT, TRANSFER, SCHEDULE, REPORT, LIMITS];
@@ -52,6 +62,8 @@ const MAX_ATTEMPTS: u64 = 100;
 /// Less than this starts no instance; more than this doesn't exist in 32-bit WebAssembly.
 const MEMORY_BYTES: (u64, u64) = (16 * MIB, 4 * GIB);
 const MAX_LISTING_MILLIS: u64 = 365 * 24 * HOUR;
+/// What the type holds.
+const MAX_WEIGHT: u64 = u32::MAX as u64;
 /// Rounds that are a year apart are pipelines of their own.
 const MAX_EVERY_MILLIS: u64 = 365 * 24 * HOUR;
 /// What the type holds.
@@ -401,6 +413,70 @@ pub(crate) const KEYS: &[Key] = &[
         default: None,
         example: "\"Europe/Berlin\"",
         about: "Where the clock of `schedule` hangs. Without it: UTC.",
+    },
+    Key {
+        section: AGENTS_ENTRY,
+        name: "tunnel",
+        kind: Kind::Name,
+        default: None,
+        example: "\"express-connect\"",
+        about: "The tunnel that everything it moves goes through. Required.",
+    },
+    Key {
+        section: AGENTS_ENTRY,
+        name: "network",
+        kind: Kind::Choice(&["vpc", "public"]),
+        default: Some("public"),
+        example: "\"vpc\"",
+        about: "Which network it's on: picks a service's endpoint where an end's table has neither an endpoint nor a network.",
+    },
+    Key {
+        section: AGENTS_ENTRY,
+        name: "bind",
+        kind: Kind::Text,
+        default: None,
+        example: "\"192.0.2.10\"",
+        about: "Local address or interface that its HTTP connections start from. Without it: the system's choice.",
+    },
+    Key {
+        section: AGENTS_ENTRY,
+        name: "weight",
+        kind: Kind::Count { min: 1, max: MAX_WEIGHT, unit: "-" },
+        default: Some("1"),
+        example: "3",
+        about: "Its weight when shares of the tunnel are made.",
+    },
+    Key {
+        section: SOURCES_ENTRY,
+        name: "connector",
+        kind: Kind::Text,
+        default: None,
+        example: "\"local\"",
+        about: "As in `[source]`; its own keys follow. Required.",
+    },
+    Key {
+        section: SINKS_ENTRY,
+        name: "connector",
+        kind: Kind::Text,
+        default: None,
+        example: "\"local\"",
+        about: "As in `[sink]`; its own keys follow. Required.",
+    },
+    Key {
+        section: TASKS_ENTRY,
+        name: "file",
+        kind: Kind::Text,
+        default: None,
+        example: "\"pipelines/nightly.toml\"",
+        about: "The pipeline's file, from the folder of this one. Required.",
+    },
+    Key {
+        section: TASKS_ENTRY,
+        name: "agent",
+        kind: Kind::Name,
+        default: None,
+        example: "\"nas\"",
+        about: "The agent that it runs as. Without it: none.",
     },
 ];
 

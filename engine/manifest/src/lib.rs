@@ -22,6 +22,7 @@ mod section;
 pub mod units;
 
 mod address;
+mod declared;
 mod endpoint;
 mod engine_file;
 mod pipeline;
@@ -34,6 +35,7 @@ mod editor;
 mod problem;
 
 pub use address::{Address, parse_address};
+pub use declared::{Agent as DeclaredAgent, Declared, Entry, Task as DeclaredTask};
 pub use editor::{ConnectorSchemas, pipeline_schema};
 pub use endpoint::{Config, Endpoint, Grant, Role};
 pub use engine_file::{EngineFile, parse_engine};

@@ -193,7 +193,7 @@ fn endpoint(root: &mut Section, role: Role, context: &mut Context<'_>) -> Option
         let address = reference::resolve(address.clone(), &join(path, ADDRESS), context);
         return named(&address, role, context);
     }
-    endpoint_of(node, role, context)
+    endpoint_of(node, role, path, context)
 }
 
 /// The end that an address stands for.
@@ -216,9 +216,9 @@ fn named(node: &Node, role: Role, context: &mut Context<'_>) -> Option<Endpoint>
     }
 }
 
-/// The end of a table that has its connector in it.
-pub(crate) fn endpoint_of(node: Node, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
-    let (path, name) = (role.as_str(), if role == Role::Source { SOURCE } else { SINK });
+/// The end of a table at `path` that has its connector in it.
+pub(crate) fn endpoint_of(node: Node, role: Role, path: &str, context: &mut Context<'_>) -> Option<Endpoint> {
+    let name = if role == Role::Source { SOURCE } else { SINK };
     let header = Node { value: Value::Table([].into()), ..node.clone() };
     let is_table = matches!(node.value, Value::Table(_));
     let mut table = Section::open_with_own_keys(node, name, path, context);
@@ -227,7 +227,8 @@ pub(crate) fn endpoint_of(node: Node, role: Role, context: &mut Context<'_>) -> 
     }
     let connector = table.word("connector", context);
     let table = reference::resolve_entries(table.rest(), path, context);
-    Some(Endpoint::new(connector?, role, Node { value: Value::Table(table), ..header }, context.document.clone()))
+    let table = Node { value: Value::Table(table), ..header };
+    Some(Endpoint { connector: connector?, role, path: path.to_owned(), table, document: context.document.clone() })
 }
 
 /// Without a schedule there is one round, at any time of the day.

@@ -117,7 +117,8 @@ fn printable(character: char) -> char {
 // === impl Problems ===
 
 impl Problems {
-    pub(crate) fn push(&mut self, problem: Problem) {
+    /// Where there are too many, it's only counted.
+    pub fn push(&mut self, problem: Problem) {
         if self.list.len() < MAX_PROBLEMS {
             self.list.push(problem);
         } else {
@@ -132,6 +133,10 @@ impl Problems {
         }
         self.list.sort_by(|one, other| (one.line, one.column, &one.key).cmp(&(other.line, other.column, &other.key)));
         Err(self)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {

@@ -224,8 +224,9 @@ impl Section {
             return format!("write \"{nearest}\"");
         }
         // Another file's keys aren't meant.
-        let here = |key: &&Key| key.section != self.name && key.section != keys::TUNNELS_ENTRY;
-        let elsewhere = keys::KEYS.iter().filter(here).find(|key| key.name == name);
+        let here = |key: &&Key| key.section != self.name && !key.section.ends_with(keys::ENTRY);
+        let is_pipeline = self.name == keys::ROOT || !self.path.is_empty();
+        let elsewhere = keys::KEYS.iter().filter(here).find(|key| is_pipeline && key.name == name);
         match elsewhere {
             Some(key) if key.section != keys::ROOT => format!("write it under [{}]", key.section),
             Some(_) => "write it above the first [table]".to_owned(),

@@ -48,7 +48,7 @@ pub(crate) enum Agent {
 
 #[derive(Debug, Args)]
 pub(crate) struct Terms {
-    /// Which network it's on; shown, and for connectors that have an address for each [default: public]
+    /// Which network it's on: picks a service's own endpoint where a pipeline names only a region [default: public]
     #[arg(long, value_enum)]
     pub(crate) network: Option<Network>,
     /// Local address or interface that its HTTP connections start from; "none": the system's choice
@@ -64,4 +64,15 @@ pub(crate) enum Network {
     /// The public network
     #[default]
     Public,
+}
+
+// === impl Network ===
+
+impl Network {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Vpc => "vpc",
+            Self::Public => "public",
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! calls one has to be a reference.
 
 use culvert_flow::records::Kind;
+use culvert_host::runtime::Runtime;
 use culvert_manifest::{Endpoint, Role, parse_address, parse_name};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
@@ -71,19 +72,27 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 
 /// Whether the connector takes the table, and no secret stands in it.
 fn accept(endpoint: &Endpoint, places: &Places) -> Result<(), Failure> {
-    let connector = connectors::load(&assembly::runtime(places)?, &endpoint.connector)?;
+    let schema = schema_of(endpoint, &assembly::runtime(places)?)?;
+    let refused = |problems: culvert_manifest::Problems| Failure::usage(problems.render());
+    endpoint.refuse_clear_secrets(&schema).map_err(refused)?;
+    endpoint.check(&schema).map(|_| ()).map_err(refused)
+}
+
+/// What the connector says of the table.
+///
+/// # Errors
+/// There is no such connector, or it can't be this end.
+pub(super) fn schema_of(endpoint: &Endpoint, runtime: &Runtime) -> Result<Value, Failure> {
+    let connector = connectors::load(runtime, &endpoint.connector)?;
     let description = connector.description();
     let schema = match endpoint.role {
         Role::Source => &description.source_schema,
         Role::Sink => &description.sink_schema,
     };
-    let Some(schema) = schema else {
+    schema.clone().ok_or_else(|| {
         let (name, role) = (&description.name, endpoint.role.as_str());
-        return Err(Failure::usage(format!("the connector {name:?} can't be a {role}")));
-    };
-    let refused = |problems: culvert_manifest::Problems| Failure::usage(problems.render());
-    endpoint.refuse_clear_secrets(schema).map_err(refused)?;
-    endpoint.check(schema).map(|_| ()).map_err(refused)
+        Failure::usage(format!("the connector {name:?} can't be a {role}"))
+    })
 }
 
 /// A pipeline between the address and an empty folder, of which the address's end alone is reached.

@@ -49,16 +49,22 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
         }
         Asked::List { json } => list(&inventory, places, *json)?,
         Asked::Delete { name } => {
-            let (stored, agent) = inventory.agent(name)?.ok_or_else(|| missing(Kind::Agent, name))?;
-            let _seat = Seat::take(name, CHANGING, places)?;
-            if !inventory.delete(Kind::Agent, &stored)? {
-                return Err(Failure::could_not_go_on(format!("the agent {name:?} was changed just now; try again")));
-            }
-            inventory.forget_lease(&agent.tunnel, name)?;
+            delete(&inventory, places, name)?;
             output::line(&format!("agent {name} deleted"));
         }
     }
     Ok(Exit::Done)
+}
+
+/// # Errors
+/// Somebody works as it.
+pub(super) fn delete(inventory: &Inventory, places: &Places, name: &str) -> Result<(), Failure> {
+    let (stored, agent) = inventory.agent(name)?.ok_or_else(|| missing(Kind::Agent, name))?;
+    let _seat = Seat::take(name, CHANGING, places)?;
+    if !inventory.delete(Kind::Agent, &stored)? {
+        return Err(Failure::could_not_go_on(format!("the agent {name:?} was changed just now; try again")));
+    }
+    inventory.forget_lease(&agent.tunnel, name)
 }
 
 fn require_tunnel(inventory: &Inventory, tunnel: &str) -> Result<(), Failure> {
@@ -136,8 +142,7 @@ fn show(name: &str, agent: &Agent, state: &State, as_json: bool) {
 }
 
 fn network(agent: &Agent) -> String {
-    // It's a word in JSON.
-    json!(agent.network).as_str().unwrap_or_default().to_owned()
+    agent.network.as_str().to_owned()
 }
 
 fn described(name: &str, agent: &Agent, state: &State) -> Value {

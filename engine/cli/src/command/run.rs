@@ -29,6 +29,7 @@ use crate::{
     args::{Places, Run as Asked},
     assembly::{Assembly, MissingFolder, assemble_as, seed},
     exit::{Exit, Failure},
+    metrics::{self, Metrics},
     output::{Output, Run},
 };
 
@@ -45,6 +46,7 @@ struct Runner<'a> {
     /// Whether the sink is rid of what runs left that nobody remembers.
     sweep: bool,
     json: bool,
+    metrics: Arc<Metrics>,
 }
 
 /// How a round, or what of it fitted into its window, ended.
@@ -68,7 +70,11 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
         let (source, sink) = (Arc::new(ends.source), Arc::new(ends.sink));
         let journal = Arc::new(open_journal(&assembly, asked)?);
         let (sweep, json) = (asked.restart, asked.pipeline.json);
-        let runner = Runner { assembly: &assembly, selection, source, sink, journal, sweep, json };
+        let metrics = Arc::new(Metrics::new(&assembly.labels(asked.agent.as_deref()), assembly.tunnel.clone()));
+        if let Some(address) = asked.metrics_listen {
+            metrics::serve(address, Arc::clone(&metrics)).await?;
+        }
+        let runner = Runner { assembly: &assembly, selection, source, sink, journal, sweep, json, metrics };
         if let Err(failure) = reporting::make_up(&runner, &mut signals).await {
             crate::output::error(&failure);
             if failure.exit == Exit::Interrupted {
@@ -155,6 +161,12 @@ impl Runner<'_> {
         let mut job = job(assembly, selection, &output, cancel.clone(), Some(Arc::clone(journal)));
         job.sweep = self.sweep && round.number == 1;
         job.round = round.number;
+        self.metrics.begin(&job.meter);
+        let (metrics, shown) = (Arc::clone(&self.metrics), Arc::clone(&job.events));
+        job.events = Arc::new(move |event| {
+            metrics.event(&event);
+            shown(event);
+        });
         let mut ticks = tokio::time::interval(TICK);
         let running = culvert_flow::run::run(job, Arc::clone(source), Arc::clone(sink), &ThreadPerWorker);
         let mut running = std::pin::pin!(running);

@@ -58,17 +58,24 @@ pub(crate) fn execute(command: &Command, places: &Places) -> Result<Exit, Failur
         }
         Command::List { json } => list(&inventory, places, *json)?,
         Command::Delete { name } => {
-            let (stored, task) = inventory.task(name)?;
-            if task.standing(places)?.process.is_some() {
-                return Err(Failure::usage(format!("the task {name:?} is running; `engine task stop {name}` ends it")));
-            }
-            if !inventory.delete(Kind::Task, &stored)? {
-                return Err(Failure::could_not_go_on(format!("the task {name:?} was changed just now; try again")));
-            }
+            delete(&inventory, places, name)?;
             output::line(&format!("task {name} deleted"));
         }
     }
     Ok(Exit::Done)
+}
+
+/// # Errors
+/// It's running.
+pub(super) fn delete(inventory: &Inventory, places: &Places, name: &str) -> Result<(), Failure> {
+    let (stored, task) = inventory.task(name)?;
+    if task.standing(places)?.process.is_some() {
+        return Err(Failure::usage(format!("the task {name:?} is running; `engine task stop {name}` ends it")));
+    }
+    if !inventory.delete(Kind::Task, &stored)? {
+        return Err(Failure::could_not_go_on(format!("the task {name:?} was changed just now; try again")));
+    }
+    Ok(())
 }
 
 fn start(inventory: &Inventory, places: &Places, name: &str, task: &Task) -> Result<(), Failure> {

@@ -68,7 +68,10 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 }
 
 /// Waits until what the dead have left has ended; the living renew meanwhile.
-fn delete(inventory: &Inventory, name: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// Somebody is on it.
+pub(super) fn delete(inventory: &Inventory, name: &str) -> Result<(), Failure> {
     let agents = inventory.agents()?;
     let agents: Vec<_> = agents.iter().filter(|it| it.1.tunnel == name).map(|it| it.0.name.as_str()).collect();
     if !agents.is_empty() {

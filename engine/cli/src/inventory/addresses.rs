@@ -65,6 +65,15 @@ impl From<args::address::Role> for Role {
     }
 }
 
+impl From<Role> for args::address::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Source => Self::Source,
+            Role::Sink => Self::Sink,
+        }
+    }
+}
+
 // === impl Surroundings ===
 
 impl<'a> Surroundings<'a> {

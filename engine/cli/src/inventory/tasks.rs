@@ -52,6 +52,11 @@ impl Inventory {
         Ok((stored, task))
     }
 
+    /// None if there is no such task.
+    pub(crate) fn find_task(&self, name: &str) -> Result<Option<Task>, Failure> {
+        self.read(Kind::Task, name)?.map(|stored| Task::parse(&stored.value)).transpose()
+    }
+
     /// By name.
     pub(crate) fn tasks(&self) -> Result<Vec<(Stored, Task)>, Failure> {
         let stored = self.list(Kind::Task)?.into_iter();
