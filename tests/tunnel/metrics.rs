@@ -38,8 +38,8 @@ fn figure(text: &str, name: &str, label: &str) -> f64 {
 fn summary(running: &Running, begin: Instant) -> Value {
     loop {
         let printed = running.printed();
-        let whole = printed.lines().filter(|line| line.ends_with('}') && line.contains("\"summary\""));
-        if let Some(line) = whole.last() {
+        let mut whole = printed.lines().filter(|line| line.ends_with('}') && line.contains("\"summary\""));
+        if let Some(line) = whole.next_back() {
             return serde_json::from_str(line).unwrap();
         }
         assert!(begin.elapsed() < DEADLINE, "{printed}{}", running.logged());

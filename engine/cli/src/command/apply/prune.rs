@@ -35,7 +35,7 @@ pub(super) fn of(
     // Whoever needs something goes before it.
     for kind in [Kind::Task, Kind::Agent, Kind::Address, Kind::Tunnel] {
         let there = inventory.list(kind)?.into_iter().map(|stored| stored.name);
-        let is_ours = |name: &String| !is_declared(kind, name) && !(kind == Kind::Tunnel && given.contains(name));
+        let is_ours = |name: &String| !(is_declared(kind, name) || kind == Kind::Tunnel && given.contains(name));
         unnamed.extend(there.filter(is_ours).map(|name| (kind, name)));
     }
     if !is_asked {
