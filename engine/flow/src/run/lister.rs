@@ -61,13 +61,15 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
     async fn list(&mut self) {
         let Some(mut source) = self.open().await else { return };
         let puts_directories = self.context.terms.sink.has("directories") && self.context.tallies.is_none();
-        let take_due = puts_directories.then(|| -> crate::listing::TakeDue {
+        // Whether they're put or not, a journal is told which folders are done.
+        let take_due = (puts_directories || self.context.book.is_some()).then(|| -> crate::listing::TakeDue {
             let queue = Arc::clone(&self.context.queue);
             Arc::new(move |due| queue.push_due(due))
         });
         let ordered = self.context.source.has("ordered-listing");
         let Some(after) = self.open_book(ordered) else { return };
-        let mut walk: WalkOf<So> = Walk::new(ordered, after, take_due);
+        let passes = self.context.book.as_ref().and_then(Book::passes);
+        let mut walk: WalkOf<So> = Walk::new(ordered, after, take_due).passing_over(passes);
         let mut retry = Retry::new(self.context.policy, 0);
         loop {
             match self.next(&mut walk, &mut source).await {
@@ -194,7 +196,12 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
             book.listed(&object.key);
         }
         match self.obstacle(&object) {
-            Some(reason) => self.context.skipped(&object, reason),
+            Some(reason) => {
+                self.context.skipped(&object, reason);
+                if let Some(folder) = folder {
+                    folder.settle();
+                }
+            }
             None => self.send(object, folder).await,
         }
     }
@@ -245,6 +252,9 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
                 for (listed, reason) in done {
                     self.context.expect_instead(&listed.object, 0);
                     self.context.tell_skipped(&listed.object, reason);
+                    if let Some(folder) = listed.folder {
+                        folder.settle();
+                    }
                 }
             }
             Err(error) => self.context.stop_for(error),

@@ -10,6 +10,7 @@ mod mirroring;
 mod moving;
 mod parts;
 mod reread;
+mod resuming;
 mod stopping;
 mod verifying;
 mod viewing;

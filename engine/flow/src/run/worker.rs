@@ -254,14 +254,18 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let context = &self.context;
         match outcome {
             Outcome::Moved(moved) => {
+                context.moved(&object, &moved, attempts, mismatched);
                 if let Some(folder) = &folder {
                     folder.touch();
+                    folder.settle();
                 }
-                context.moved(&object, &moved, attempts, mismatched);
             }
             Outcome::Skipped(reason) => {
                 context.expect_instead(&object, 0);
                 context.skipped(&object, reason);
+                if let Some(folder) = &folder {
+                    folder.settle();
+                }
             }
             Outcome::Planned { reason, overwrites } => {
                 if let Some(tallies) = &context.tallies {
@@ -276,29 +280,34 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
     }
 
-    /// Puts a directory's own attributes once its content is done; releases its parent.
+    /// Puts a directory's own attributes once its content is done, and writes down that it's whole;
+    /// releases its parent.
     /// True if a store has no place for this worker: the directory is back in the queue then.
     async fn directory(&mut self, due: Due) -> bool {
-        let Due { object, parent, touched } = due;
-        if object.attributes.is_empty() && object.modified.is_none() {
-            return false;
-        }
+        let object = &due.object;
+        let tells = !object.attributes.is_empty() || object.modified.is_some();
+        let puts = due.mark.kept && tells && self.context.terms.sink.has("directories");
         let mut retry = Retry::new(self.context.policy, 0);
-        while let Err(failure) = self.try_directory(&object, touched).await {
+        while puts && let Err(failure) = self.try_directory(object, due.mark.touched).await {
             if is_crowded(&failure) && self.context.crew.may_leave() {
-                self.context.queue.push_due(Due { object, parent, touched });
+                self.context.queue.push_due(due);
                 return true;
             }
             if let Err(error) = self.again(failure, &mut retry, &object.key, None).await {
                 if !self.context.is_stopped() {
                     self.context.meter.listed.add(1);
                 }
-                self.give_up(&object, error, retry.attempt());
-                break;
+                self.give_up(object, error, retry.attempt());
+                return false;
             }
         }
-        // Not before: the parent's time must be the last thing that's written to it.
-        drop(parent);
+        if due.whole {
+            self.context.note(|book| book.whole(object, due.mark));
+            if let Some(parent) = &due.parent {
+                parent.settle();
+            }
+        }
+        // Its parent goes with it, and not before: the parent's time must be the last thing that's written to it.
         false
     }
 

@@ -190,10 +190,11 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             Closing::Commit(finished) if self.context.is_stopped() => (stopped(), finished.folder),
             Closing::Commit(finished) => match self.commit_proven(upload, &finished, gauge).await {
                 Ok(moved) => {
+                    self.context.moved(&upload.object, &moved, upload.attempt, upload.mismatched);
                     if let Some(folder) = &finished.folder {
                         folder.touch();
+                        folder.settle();
                     }
-                    self.context.moved(&upload.object, &moved, upload.attempt, upload.mismatched);
                     return self.forget(upload);
                 }
                 Err(error) => (error, finished.folder),
@@ -271,6 +272,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             Err(error) if self.context.terms.replace == Replace::Never && error.code == Code::ALREADY_EXISTS => {
                 self.context.expect_instead(object, 0);
                 self.context.skipped(object, SkipReason::Exists);
+                if let Some(folder) = folder {
+                    folder.settle();
+                }
             }
             Err(error) => self.give_up(object, error, upload.attempt),
         }
