@@ -3,6 +3,7 @@
 
 pub(crate) mod disk;
 pub(crate) mod ftp;
+pub(crate) mod gate;
 pub(crate) mod oss;
 pub(crate) mod s3s;
 pub(crate) mod seaweed;
