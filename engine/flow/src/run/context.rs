@@ -14,7 +14,7 @@ use crate::{
     sink::{OpenSink, PUT_BATCH, Replace},
     source::READ_BATCH,
     sync::{Cancel, lock},
-    transfer::{Failure, Moved, Terms},
+    transfer::{Failure, Moved, Terms, Together},
 };
 
 /// After so many objects in a row that failed for the same of [`SYSTEMIC_CODES`], the rest would
@@ -34,8 +34,8 @@ pub(super) struct Context {
     pub(super) source: Capabilities,
     pub(super) queue: Arc<Queue>,
     pub(super) crew: Crew,
-    /// Small objects may be moved together.
-    pub(super) batches: bool,
+    /// At which ends small objects are moved together, if at any.
+    pub(super) batches: Option<Together>,
     /// None without a journal, and of a plan.
     pub(super) book: Option<Book>,
     pub(super) meter: Arc<Meter>,
@@ -77,8 +77,14 @@ impl Context {
             takes_extents: sinks.takes_extents(),
         };
         let crew = Crew::new(transfer.workers.get());
-        // What is read back afterwards is read back one by one.
-        let batches = source.has(READ_BATCH) && terms.sink.has(PUT_BATCH) && terms.verify != Verify::Reread;
+        let batches = match (source.has(READ_BATCH), terms.sink.has(PUT_BATCH)) {
+            // What is read back afterwards is read back one by one.
+            _ if terms.verify == Verify::Reread => None,
+            (true, true) => Some(Together::Both),
+            (true, false) => Some(Together::Source),
+            (false, true) => Some(Together::Sink),
+            (false, false) => None,
+        };
         Self {
             policy: Policy { attempts: transfer.attempts, max_pause: transfer.max_backoff },
             selection,
@@ -89,7 +95,7 @@ impl Context {
             source: source.clone(),
             queue: Arc::default(),
             crew,
-            batches: batches && tallies.is_none(),
+            batches: batches.filter(|_| tallies.is_none()),
             book: None,
             meter,
             events,

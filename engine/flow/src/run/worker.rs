@@ -108,7 +108,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             let crowded = match work {
                 Work::Directory(due) => self.directory(due).await,
                 Work::Part(upload, part) => self.part(&upload, part).await,
-                Work::Object(listed) => self.object(listed).await,
+                Work::Object(listed) => self.object(listed, None).await,
                 Work::Batch(batch) => self.batch(batch).await,
             };
             let crew = &self.context.crew;
@@ -157,15 +157,20 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         Ok(stop.or(self.instances()).await??)
     }
 
+    /// Moves an object, of which the first attempt may have failed already.
     /// True where a store had no place for this worker and the object is back in the queue.
-    async fn object(&mut self, listed: Listed) -> bool {
+    async fn object(&mut self, listed: Listed, mut failed: Option<Failure>) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let mut retry = Retry::new(context.policy, listed.attempts);
         let mut task = Task::of(listed);
         gauge.slot.begin(&task.object.key, content_bytes(&task.object));
         let crowded = loop {
-            let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
+            let attempt = match failed.take() {
+                Some(failure) => Err(failure),
+                None => self.attempt(&mut task, retry.attempt(), gauge).await,
+            };
+            let failure = match attempt {
                 Ok(outcome) => {
                     self.manners.forget();
                     context.crew.succeed();
