@@ -21,6 +21,7 @@ mod worker;
 use std::{
     fmt,
     pin::pin,
+    sync::atomic::Ordering,
     sync::{Arc, Mutex},
 };
 
@@ -214,6 +215,9 @@ impl Context {
         let deletes = delete_extra.is_some();
         let cleaning = async move || {
             clean::end_orphans(&context, &*sinks).await;
+            if context.littered.load(Ordering::Relaxed) {
+                clean::sweep(Arc::clone(&context), Arc::clone(&sinks)).await;
+            }
             let Some(rules) = delete_extra else { return };
             let mirroring = mirror::mirror(&context, &*sinks, &rules);
             // What is deleted is deleted; the rest is the next run's.

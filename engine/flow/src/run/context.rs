@@ -1,7 +1,10 @@
 //! What lister and workers of a run share: its terms, its figures, its word to stop, and the one place
 //! where the end of an object is counted, told and written down. Moves nothing.
 
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use super::{Event, Job, Tally, book::Book, crew::Crew, queue::Queue};
 use crate::{
@@ -30,6 +33,8 @@ pub(super) struct Context {
     pub(super) policy: Policy,
     pub(super) seed: u64,
     pub(super) sweep: bool,
+    /// Something of this run may have been left at the sink, unfinished.
+    pub(super) littered: AtomicBool,
     pub(super) terms: Terms,
     pub(super) source: Capabilities,
     pub(super) queue: Arc<Queue>,
@@ -91,6 +96,7 @@ impl Context {
             transfer,
             seed,
             sweep,
+            littered: AtomicBool::new(false),
             terms,
             source: source.clone(),
             queue: Arc::default(),

@@ -6,7 +6,10 @@ mod copies;
 mod proof;
 mod uploads;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::time::{Instant, timeout};
 
@@ -32,6 +35,9 @@ use crate::{
 /// How long an abort or a deletion may take while the run goes on: what it leaves costs space, not
 /// truth.
 const CLEANING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After these a sink may not have been able to remove what it had begun.
+const LITTERING_CODES: [Code; 3] = [Code::CONNECTION_FAILED, Code::TIMEOUT, Code::UNAVAILABLE];
 
 pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
     context: Arc<Context>,
@@ -359,6 +365,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
         if failure.sink_lost {
             self.sink = None;
+        }
+        if failure.sink_lost || failure.from_sink && LITTERING_CODES.contains(&failure.error.code) {
+            self.context.littered.store(true, Ordering::Relaxed);
         }
         if failure.left_corrupt {
             self.context.note(|book| book.lost(key));

@@ -2,7 +2,7 @@
 //! upload that isn't committed is aborted; where the run is stopped, only if no journal keeps it for the
 //! next one.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tokio::time::timeout;
 
@@ -308,10 +308,12 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 if error.instance_lost {
                     self.sink = None;
                 }
+                self.context.littered.store(true, Ordering::Relaxed);
                 tracing::warn!(%error, "an upload can't be aborted");
             }
             Err(_) => {
                 self.sink = None;
+                self.context.littered.store(true, Ordering::Relaxed);
                 tracing::warn!(key = %upload.object.key, "an upload wasn't aborted in time");
             }
         }
