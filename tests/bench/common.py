@@ -86,7 +86,7 @@ def peak_kib(pid):
     """Peak memory so far; what `wait4` tells includes this script's own, from before the command began."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0
     lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(lines[0].split()[1]) if lines else 0

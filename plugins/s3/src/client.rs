@@ -1,9 +1,9 @@
-//! A bucket and the SDK's client for it. Makes presigned requests for what carries an object's bytes
-//! and sends them with the engine's stream; everything else goes through the SDK.
+//! A bucket and the ways to it: requests about one object are made and signed here, and carry the
+//! engine's stream; those about uploads and listings go through the SDK.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    time::Duration,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use aws_sdk_s3::{
@@ -12,31 +12,34 @@ use aws_sdk_s3::{
         BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
         StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
-    presigning::{PresignedRequest, PresigningConfig},
 };
 use culvert_sdk::{
     connector::Role,
-    error,
+    credentials, error,
     http::{self, Body, Request, Response},
     types::Error,
 };
 
 use crate::{
+    address::Address,
     config::Config,
     error::{Answer, Attempt, REGION, seconds},
     key,
+    request::Draft,
+    signature::{Payload, Signer},
     transport::{FromEngine, MAX_ANSWER_BYTES, Transport},
 };
 
-/// How long a presigned request may be sent after it was made: it's sent at once, and a store's clock
-/// may be wrong by 15 minutes.
-const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
+/// With `ENABLED`, the answer about an object has the checksum that the store keeps.
+pub(crate) const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 
 /// What an instance has.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) config: Config,
     pub(crate) client: Client,
+    address: Address,
+    signer: Signer,
     role: Role,
     /// Whether the store takes CRC-64/NVME for uploads in parts: not known to be wrong yet.
     pub(crate) knows_checksums: Cell<bool>,
@@ -66,12 +69,16 @@ pub(crate) struct Place {
 // === impl Store ===
 
 impl Store {
-    pub(crate) fn new(config: Config, role: Role) -> Self {
+    /// # Errors
+    /// `invalid-config` for a bucket without an address.
+    pub(crate) async fn new(config: Config, role: Role) -> Result<Self, Error> {
         let sdk = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
             .endpoint_url(config.endpoint.trim_end_matches('/'))
             .force_path_style(config.force_path_style)
+            // A session would be one more request for each instance, and another way to sign.
+            .disable_s3_express_session_auth(true)
             .credentials_provider(FromEngine)
             .http_client(Transport)
             // The engine retries, waits and watches; it also keeps the credentials.
@@ -83,15 +90,17 @@ impl Store {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
-        Self {
+        Ok(Self {
             client: Client::from_conf(sdk),
+            address: Address::of(&config).await?,
+            signer: Signer::default(),
             config,
             role,
             knows_checksums: Cell::new(true),
             knows_conditions: Cell::new(true),
             seen: RefCell::default(),
             copied_from: OnceCell::new(),
-        }
+        })
     }
 
     /// Lists one object, and for a sink begins and drops an upload: it needs both rights.
@@ -123,19 +132,12 @@ impl Store {
         Attempt { endpoint: self.config.endpoint.trim_end_matches('/'), bucket: &self.config.bucket, operation, key }
     }
 
-    /// Sends a presigned request. Statuses below 300 are answers.
+    /// Sends a request about one object. Statuses below 300 are answers.
     ///
     /// # Errors
     /// What the store said instead.
-    pub(crate) async fn send(
-        &self,
-        presigned: PresignedRequest,
-        body: Body,
-        attempt: Attempt<'_>,
-    ) -> Result<Response, Error> {
-        let headers = presigned.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
-        let (method, url) = (presigned.method().to_owned(), presigned.uri().to_owned());
-        let answer = http::send(Request { method, url, headers, body }).await?;
+    pub(crate) async fn send(&self, draft: Draft<'_>, body: Body, attempt: Attempt<'_>) -> Result<Response, Error> {
+        let answer = http::send(self.signed(draft, body).await?).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
@@ -144,10 +146,21 @@ impl Store {
         let body = answer.collect(MAX_ANSWER_BYTES).await.unwrap_or_default();
         Err(attempt.answered(&Answer { region, ..Answer::parse(status, &body, retry_after) }))
     }
+
+    async fn signed(&self, draft: Draft<'_>, body: Body) -> Result<Request, Error> {
+        let missing = || error::unauthenticated("the engine has no credentials for this pipeline");
+        // Asked for every time: the engine knows when a credential has to be renewed.
+        let credential = credentials::get().await?.ok_or_else(missing)?;
+        let path = self.address.path(&draft);
+        let (method, url) = (draft.method.to_owned(), self.address.url(&path, &draft));
+        let payload = if matches!(body, Body::Empty) { Payload::Empty } else { Payload::Unsigned };
+        let headers = self.signer.sign(draft, &path, payload, &self.address, &credential, now());
+        Ok(Request { method, url, headers, body })
+    }
 }
 
-/// # Errors
-/// Never, for a time below a week.
-pub(crate) fn presigning() -> Result<PresigningConfig, Error> {
-    PresigningConfig::expires_in(SIGNED_FOR).map_err(|_| error::internal("a signature's time is out of range"))
+/// What time it is on this machine, in seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

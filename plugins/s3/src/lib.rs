@@ -5,11 +5,14 @@
 //! nothing, and this connector never retries by itself.
 
 // In the order in which the data flows.
+mod address;
 mod client;
 mod config;
 mod error;
 mod key;
 mod object;
+mod request;
+mod signature;
 mod sink;
 mod source;
 mod transport;
@@ -56,7 +59,7 @@ impl connector::Guest for S3 {
     }
 
     async fn configure(role: Role, config: String, _owner: String) -> Result<(), Error> {
-        let store = Store::new(config::parse(&config)?, role);
+        let store = Store::new(config::parse(&config)?, role).await?;
         STORE.with(|place| place.set(store))
     }
 

@@ -11,12 +11,18 @@ mod upload;
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, quote},
+    http::Body,
     instance::Configured,
     sink::{Guest, Part, Receipt, Replace},
     types::{Checksum, Error, Object},
 };
 
-use crate::{S3, STORE, client::Store};
+use crate::{
+    S3, STORE,
+    client::{CHECKSUM_MODE, Store},
+    object,
+    request::Draft,
+};
 
 impl Guest for S3 {
     async fn put(
@@ -72,11 +78,18 @@ impl Guest for S3 {
 impl Store {
     async fn delete(&self, key: &str, full: String) -> Result<(), Error> {
         let attempt = self.attempt("delete", Some(key));
-        let deleted = self.client.delete_object().bucket(&self.config.bucket).key(full).send().await;
-        match deleted.map_err(|failure| attempt.failed(&failure)) {
+        match self.send(Draft::new("DELETE", &full), Body::Empty, attempt).await {
             Err(error) if error.code == "not-found" => Ok(()),
             other => other.map(drop),
         }
+    }
+
+    /// What became of an object whose answer didn't say it, with the checksum that the store keeps.
+    async fn stored(&self, key: String, full: &str) -> Result<Object, Error> {
+        let attempt = self.attempt("look up", Some(&key));
+        let draft = Draft::new("HEAD", full).header(CHECKSUM_MODE, "ENABLED");
+        let head = self.send(draft, Body::Empty, attempt).await?;
+        Ok(object::looked_up(key, &head, self.config.etag_is_md5))
     }
 
     /// Looks before a put whether something is there, for stores that can't do it themselves.

@@ -18,9 +18,10 @@ use culvert_sdk::{
 
 use crate::{
     S3, STORE,
-    client::{Store, presigning},
+    client::{CHECKSUM_MODE, Store},
     error::Attempt,
     object,
+    request::Draft,
 };
 
 /// How often a page is asked for where the engine can't go on behind the last key.
@@ -154,12 +155,10 @@ impl Store {
     pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
         let full = self.key(&key)?;
         let attempt = self.attempt("look up", Some(&key));
-        let head = self.client.head_object().bucket(&self.config.bucket).key(&full).send().await;
-        let head = match head.map_err(|failure| attempt.failed(&failure)) {
+        let head = match self.send(Draft::new("HEAD", &full), Body::Empty, attempt).await {
             Ok(head) => head,
             Err(error) if error.code == "not-found" && self.config.directory_markers => {
-                let marker = self.client.head_object().bucket(&self.config.bucket).key(format!("{full}/")).send().await;
-                marker.map_err(|failure| attempt.failed(&failure))?;
+                self.send(Draft::new("HEAD", &format!("{full}/")), Body::Empty, attempt).await?;
                 return Ok(object::folder(key));
             }
             Err(error) if matches!(error.code.as_str(), "permission-denied" | "refused") => {
@@ -172,30 +171,21 @@ impl Store {
 
     /// Why a look was refused: its answer has no body that could say it, that of a reading has.
     async fn explained(&self, full: &str, attempt: Attempt<'_>) -> Option<Error> {
-        let request = self.client.get_object().bucket(&self.config.bucket).key(full).range("bytes=0-0");
-        let presigned = request.presigned(presigning().ok()?).await.ok()?;
-        self.send(presigned, Body::Empty, attempt).await.err()
+        let draft = Draft::new("GET", full).header("range", "bytes=0-0");
+        self.send(draft, Body::Empty, attempt).await.err()
     }
 
     async fn read(&self, key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {
         let full = self.key(&key)?;
         let attempt = self.attempt("read", Some(&key));
-        let mut request = self.client.get_object().bucket(&self.config.bucket).key(full).set_if_match(version);
         let part = http::range(&range)?;
         let is_part = part.is_some();
-        request = request.set_range(part);
-        let request = request.customize().mutate_request(move |request| {
-            // The checksum that the store keeps is of the whole object. It's asked for in the query: the SDK
-            // signs no header for it ahead of time, and stores refuse headers of theirs that aren't signed.
-            if !is_part {
-                let separator = if request.uri().contains('?') { '&' } else { '?' };
-                let uri = format!("{}{separator}x-amz-checksum-mode=ENABLED", request.uri());
-                // What was a URI is one with more of a query.
-                let _ = request.set_uri(uri);
-            }
-        });
-        let presigned = request.presigned(presigning()?).await.map_err(|failure| attempt.failed(&failure))?;
-        let answer = self.send(presigned, Body::Empty, attempt).await.map_err(|error| match error.code.as_str() {
+        // The checksum that the store keeps is of the whole object.
+        let draft = Draft::new("GET", &full)
+            .maybe_header(CHECKSUM_MODE, (!is_part).then_some("ENABLED"))
+            .maybe_header("range", part)
+            .maybe_header("if-match", version);
+        let answer = self.send(draft, Body::Empty, attempt).await.map_err(|error| match error.code.as_str() {
             "precondition-failed" => error::changed(format!("{} was changed since it was listed", quote(&key))),
             _ => error,
         })?;

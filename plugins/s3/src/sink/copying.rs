@@ -1,7 +1,13 @@
 //! Copies inside the store: `CopyObject` and `UploadPartCopy`. No byte comes this way; the store's own
 //! figures say whether the copy is the source's object.
 
-use aws_sdk_s3::types::{ChecksumMode, TaggingDirective};
+use super::{exists, upload::Token};
+use crate::{
+    S3, STORE,
+    client::{Place, Store},
+    config, key, object,
+};
+use aws_sdk_s3::types::TaggingDirective;
 use culvert_sdk::{
     bucket::quoted,
     copying::{Copied, Guest},
@@ -9,17 +15,6 @@ use culvert_sdk::{
     instance::Configured,
     types::{Checksum, Error, Object, Range},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::{exists, upload::Token};
-use crate::{
-    S3, STORE,
-    client::{Place, Store},
-    config, key, object,
-};
-
-/// What stands as it is in the header that names the source (RFC 3986, section 2.3, and the slash).
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 impl Guest for S3 {
     async fn accept(source: String) -> Result<bool, Error> {
@@ -88,10 +83,7 @@ impl Store {
             return Ok(Copied { stored, source: vec![md5] });
         }
         // Its size at least has to be right.
-        let head = self.client.head_object().bucket(&config.bucket).key(&full);
-        let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
-        let head = head.map_err(|failure| self.attempt("look up", Some(&object.key)).failed(&failure))?;
-        let stored = object::looked_up(object.key, &head, config.etag_is_md5);
+        let stored = self.stored(object.key, &full).await?;
         Ok(Copied { stored, source: Vec::new() })
     }
 
@@ -131,7 +123,7 @@ impl Store {
     fn source_of(&self, key: &str) -> Result<String, Error> {
         let place = self.copied_from.get().ok_or_else(|| error::internal("no source was accepted"))?;
         let full = key::to_bucket(&place.prefix, key)?;
-        Ok(format!("{}/{}", place.bucket, utf8_percent_encode(&full, KEPT)))
+        Ok(format!("{}/{}", place.bucket, key::escaped_path(&full)))
     }
 }
 

@@ -17,8 +17,8 @@ const USER: &str = "user.";
 // === impl Store ===
 
 impl Store {
-    pub(super) fn content_type(&self, object: &Object) -> Option<String> {
-        object::value(object, "content-type").or(self.config.content_type.as_deref()).map(str::to_owned)
+    pub(super) fn content_type<'a>(&'a self, object: &'a Object) -> Option<&'a str> {
+        object::value(object, "content-type").or(self.config.content_type.as_deref())
     }
 
     /// # Errors

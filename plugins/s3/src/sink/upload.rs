@@ -1,7 +1,7 @@
 //! An object in parts. The token is the key and the store's id of the upload: all that another
 //! instance, process or machine needs to go on.
 
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use culvert_sdk::{
     StreamReader,
@@ -14,10 +14,7 @@ use culvert_sdk::{
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use crate::{
-    client::{Store, presigning},
-    object,
-};
+use crate::{client::Store, request::Draft};
 
 /// What an upload is known by.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +61,7 @@ impl Store {
             .key(full)
             .set_checksum_algorithm(crc.then_some(ChecksumAlgorithm::Crc64Nvme))
             .set_checksum_type(crc.then_some(ChecksumType::FullObject))
-            .set_content_type(self.content_type(object))
+            .set_content_type(self.content_type(object).map(str::to_owned))
             .set_metadata(self.metadata(object)?)
             .set_tagging(self.tagging())
             .set_storage_class(config.storage_class.as_deref().map(Into::into))
@@ -81,20 +78,12 @@ impl Store {
     pub(super) async fn write_part(&self, upload: &str, part: Part, data: StreamReader<u8>) -> Result<Receipt, Error> {
         let token = Token::parse(upload)?;
         let attempt = self.attempt("write a part of", Some(&token.key));
-        let out_of_range = |_| error::internal("a part's number or length is out of range");
-        let presigned = self
-            .client
-            .upload_part()
-            .bucket(&self.config.bucket)
-            .key(&token.key)
-            .upload_id(&token.id)
-            .part_number(i32::try_from(part.number).map_err(out_of_range)?)
-            .content_length(i64::try_from(part.length).map_err(out_of_range)?)
-            .presigned(presigning()?)
-            .await
-            .map_err(|failure| attempt.failed(&failure))?;
+        let draft = Draft::new("PUT", &token.key)
+            .query("partNumber", part.number.to_string())
+            .query("uploadId", token.id.as_str())
+            .header("content-length", part.length.to_string());
         // A part with fewer bytes than announced is refused by the store.
-        let answer = self.send(presigned, Body::Stream(data), attempt).await?;
+        let answer = self.send(draft, Body::Stream(data), attempt).await?;
         let etag = answer.header("etag").map(str::to_owned);
         let etag = etag.ok_or_else(|| error::protocol(format!("{}: the answer has no ETag", attempt.what())))?;
         Ok(Receipt { part: part.number, token: quoted(&etag) })
@@ -132,10 +121,7 @@ impl Store {
         let request = request.set_if_none_match(condition.if_none_match()).set_if_match(condition.if_match());
         let completed = request.send().await;
         completed.map_err(|failure| self.conditional(attempt.failed(&failure), &object.key, &condition))?;
-        let head = self.client.head_object().bucket(&self.config.bucket).key(&token.key);
-        let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
-        let head = head.map_err(|failure| self.attempt("look up", Some(&object.key)).failed(&failure))?;
-        let stored = object::looked_up(object.key.clone(), &head, self.config.etag_is_md5);
+        let stored = self.stored(object.key.clone(), &token.key).await?;
         self.verified(&object, token.key, &stored.checksums, &object.checksums).await?;
         Ok(stored)
     }
