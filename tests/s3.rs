@@ -8,6 +8,7 @@ pub(crate) mod errors;
 pub(crate) mod identity;
 mod keys;
 pub(crate) mod listing;
+mod properties;
 pub(crate) mod recovery;
 mod rounds;
 pub(crate) mod wire;

@@ -10,6 +10,7 @@ use culvert_sdk::{
     source::{Guest, Reading},
     stream::{self, Entries},
     types::{Entry, Error, Object, Range, Unreadable},
+    xml::Element,
 };
 
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     config::Symlinks,
     link, object,
     request::Draft,
-    xml::Element,
 };
 
 /// Most keys of a page, as many as the service gives.

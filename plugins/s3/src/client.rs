@@ -1,35 +1,32 @@
-//! A bucket and the ways to it: requests about one object are made and signed here, and carry the
-//! engine's stream; those about uploads and listings go through the SDK.
+//! A bucket and the way to it: requests are made and signed here, answers taken apart as far as all of
+//! them have it in common. Retries nothing.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_s3::{
-    Client,
-    config::{
-        BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
-    },
-};
 use culvert_sdk::{
+    StreamReader,
     connector::Role,
     credentials, error,
     http::{self, Body, Request, Response},
     types::Error,
+    xml::{self, Element},
 };
 
 use crate::{
     address::Address,
     config::Config,
-    error::{Answer, Attempt, REGION, seconds},
+    error::{Answer, Attempt, EMBEDDED, REGION, seconds},
     key,
     request::Draft,
     signature::{Payload, Signer},
-    transport::{FromEngine, MAX_ANSWER_BYTES, Transport},
 };
 
+/// Longest answer of the store in bytes: a thousand listed objects with keys of 1 KiB, each byte
+/// escaped to three.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
 /// With `ENABLED`, the answer about an object has the checksum that the store keeps.
 pub(crate) const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 
@@ -37,7 +34,6 @@ pub(crate) const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) config: Config,
-    pub(crate) client: Client,
     address: Address,
     signer: Signer,
     role: Role,
@@ -66,33 +62,20 @@ pub(crate) struct Place {
     pub(crate) prefix: String,
 }
 
+/// A request's body.
+pub(crate) enum Content<'a> {
+    Empty,
+    Bytes(&'a [u8]),
+    /// The engine's; `content-length` is in the draft.
+    Stream(StreamReader<u8>),
+}
+
 // === impl Store ===
 
 impl Store {
-    /// # Errors
-    /// `invalid-config` for a bucket without an address.
-    pub(crate) async fn new(config: Config, role: Role) -> Result<Self, Error> {
-        let sdk = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .endpoint_url(config.endpoint.trim_end_matches('/'))
-            .force_path_style(config.force_path_style)
-            // A session would be one more request for each instance, and another way to sign.
-            .disable_s3_express_session_auth(true)
-            .credentials_provider(FromEngine)
-            .http_client(Transport)
-            // The engine retries, waits and watches; it also keeps the credentials.
-            .identity_cache(IdentityCache::no_cache())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            // Many stores refuse checksums that they don't know.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .build();
-        Ok(Self {
-            client: Client::from_conf(sdk),
-            address: Address::of(&config).await?,
+    pub(crate) fn new(config: Config, role: Role) -> Self {
+        Self {
+            address: Address::of(&config),
             signer: Signer::default(),
             config,
             role,
@@ -100,24 +83,21 @@ impl Store {
             knows_conditions: Cell::new(true),
             seen: RefCell::default(),
             copied_from: OnceCell::new(),
-        })
+        }
     }
 
     /// Lists one object, and for a sink begins and drops an upload: it needs both rights.
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        let attempt = self.attempt("list", None);
-        let listing = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(&self.config.prefix).max_keys(1);
-        listing.send().await.map_err(|failure| attempt.failed(&failure))?;
+        let listing = Draft::of_bucket("GET").query("list-type", "2").query("max-keys", "1");
+        let listing = listing.query("prefix", &self.config.prefix);
+        self.ask(listing, Content::Empty, self.attempt("list", None)).await?;
         if self.role == Role::Source {
             return Ok(());
         }
         let key = format!("{}.culvert-check", self.config.prefix);
         let attempt = self.attempt("begin an upload in", None);
-        let begun = self.client.create_multipart_upload().bucket(&self.config.bucket).key(&key).send().await;
-        let begun = begun.map_err(|failure| attempt.failed(&failure))?;
-        let abort = self.client.abort_multipart_upload().bucket(&self.config.bucket).key(&key);
-        let aborted = abort.set_upload_id(begun.upload_id).send().await;
-        aborted.map(drop).map_err(|failure| attempt.failed(&failure))
+        let id = self.initiate(Draft::new("POST", &key), attempt).await?;
+        self.send(Draft::new("DELETE", &key).query("uploadId", id), Content::Empty, attempt).await.map(drop)
     }
 
     /// The bucket's key of an object.
@@ -132,12 +112,46 @@ impl Store {
         Attempt { endpoint: self.config.endpoint.trim_end_matches('/'), bucket: &self.config.bucket, operation, key }
     }
 
-    /// Sends a request about one object. Statuses below 300 are answers.
+    /// The store's id of a new upload.
     ///
     /// # Errors
     /// What the store said instead.
-    pub(crate) async fn send(&self, draft: Draft<'_>, body: Body, attempt: Attempt<'_>) -> Result<Response, Error> {
-        let answer = http::send(self.signed(draft, body).await?).await?;
+    pub(crate) async fn initiate(&self, draft: Draft<'_>, attempt: Attempt<'_>) -> Result<String, Error> {
+        let answer = self.ask(draft.query("uploads", ""), Content::Empty, attempt).await?;
+        let id = answer.text("UploadId").filter(|id| !id.is_empty()).map(str::to_owned);
+        id.ok_or_else(|| attempt.malformed("the answer has no id of an upload"))
+    }
+
+    /// Sends a request whose answer is XML.
+    ///
+    /// # Errors
+    /// What the store said instead.
+    pub(crate) async fn ask(
+        &self,
+        draft: Draft<'_>,
+        content: Content<'_>,
+        attempt: Attempt<'_>,
+    ) -> Result<Element, Error> {
+        let body = self.send(draft, content, attempt).await?.collect(MAX_ANSWER_BYTES).await?;
+        match xml::parse(&body) {
+            // What takes long is answered before its end is known, with a status that says nothing.
+            Some(root) if root.name == "Error" => Err(attempt.answered(&Answer::parse(EMBEDDED, &body, None))),
+            Some(root) => Ok(root),
+            None => Err(attempt.malformed("the answer isn't XML")),
+        }
+    }
+
+    /// Sends a request. Statuses below 300 are answers.
+    ///
+    /// # Errors
+    /// What the store said instead.
+    pub(crate) async fn send(
+        &self,
+        draft: Draft<'_>,
+        content: Content<'_>,
+        attempt: Attempt<'_>,
+    ) -> Result<Response, Error> {
+        let answer = http::send(self.signed(draft, content).await?).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
@@ -147,14 +161,18 @@ impl Store {
         Err(attempt.answered(&Answer { region, ..Answer::parse(status, &body, retry_after) }))
     }
 
-    async fn signed(&self, draft: Draft<'_>, body: Body) -> Result<Request, Error> {
+    async fn signed(&self, draft: Draft<'_>, content: Content<'_>) -> Result<Request, Error> {
         let missing = || error::unauthenticated("the engine has no credentials for this pipeline");
         // Asked for every time: the engine knows when a credential has to be renewed.
         let credential = credentials::get().await?.ok_or_else(missing)?;
+        let (payload, body) = match content {
+            Content::Empty => (Payload::Empty, Body::Empty),
+            Content::Bytes(bytes) => (Payload::of(bytes), Body::Bytes(bytes.to_vec())),
+            Content::Stream(data) => (Payload::Unsigned, Body::Stream(data)),
+        };
         let path = self.address.path(&draft);
         let (method, url) = (draft.method.to_owned(), self.address.url(&path, &draft));
-        let payload = if matches!(body, Body::Empty) { Payload::Empty } else { Payload::Unsigned };
-        let headers = self.signer.sign(draft, &path, payload, &self.address, &credential, now());
+        let headers = self.signer.sign(draft, &path, &payload, &self.address, &credential, now());
         Ok(Request { method, url, headers, body })
     }
 }

@@ -15,7 +15,6 @@ mod request;
 mod signature;
 mod sink;
 mod source;
-mod transport;
 
 use culvert_sdk::{
     connector::{self, Description, Role},
@@ -59,7 +58,7 @@ impl connector::Guest for S3 {
     }
 
     async fn configure(role: Role, config: String, _owner: String) -> Result<(), Error> {
-        let store = Store::new(config::parse(&config)?, role).await?;
+        let store = Store::new(config::parse(&config)?, role);
         STORE.with(|place| place.set(store))
     }
 

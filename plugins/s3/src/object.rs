@@ -1,14 +1,11 @@
 //! What a store tells of an object, in the contract's words: listed, looked up, or opened.
 
-use aws_sdk_s3::{
-    primitives::{DateTime, DateTimeFormat},
-    types::Object as Listed,
-};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use culvert_sdk::{
     http::Response,
+    time,
     types::{Attribute, Checksum, Object},
-    wasi::clocks::system_clock::Instant,
+    xml::Element,
 };
 
 /// Length of an MD5 in hex digits.
@@ -17,15 +14,15 @@ const MD5_DIGITS: usize = 32;
 pub(crate) const METADATA: &str = "x-amz-meta-";
 
 /// An object of a listing. Its type and metadata aren't in there.
-pub(crate) fn listed(key: String, it: &Listed) -> Object {
+pub(crate) fn listed(key: String, it: &Element) -> Object {
     Object {
         key,
         kind: "file".to_owned(),
-        size: it.size.and_then(|size| u64::try_from(size).ok()),
-        modified: it.last_modified.as_ref().map(instant),
-        version: it.e_tag.clone(),
+        size: it.text("Size").and_then(|size| size.parse().ok()),
+        modified: it.text("LastModified").and_then(time::listed),
+        version: it.text("ETag").map(str::to_owned),
         checksums: Vec::new(),
-        attributes: it.storage_class.iter().map(|class| attribute("storage-class", class.as_str())).collect(),
+        attributes: it.text("StorageClass").map(|class| attribute("storage-class", class)).into_iter().collect(),
     }
 }
 
@@ -51,13 +48,11 @@ pub(crate) fn opened(key: String, size: Option<u64>, answer: &Response, etag_is_
             attributes.push(attribute(&format!("user.{name}"), value));
         }
     }
-    let modified = answer.header("last-modified");
-    let modified = modified.and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok());
     Object {
         key,
         kind: "file".to_owned(),
         size,
-        modified: modified.as_ref().map(instant),
+        modified: answer.header("last-modified").and_then(time::of_header).map(time::instant),
         version: answer.header("etag").map(str::to_owned),
         checksums: checksums_of(answer, etag_is_md5),
         attributes,
@@ -88,11 +83,6 @@ pub(crate) fn md5(etag: &str) -> Option<Vec<u8>> {
         return None;
     }
     (0..MD5_DIGITS).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
-}
-
-/// In whole seconds: a listing tells fractions, an answer's header doesn't.
-fn instant(time: &DateTime) -> Instant {
-    Instant { seconds: time.secs(), nanoseconds: 0 }
 }
 
 fn attribute(name: &str, value: &str) -> Attribute {

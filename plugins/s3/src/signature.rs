@@ -1,15 +1,12 @@
 //! Signatures of requests, version 4 (AWS, "Create a signed AWS API request"), in the header
-//! `authorization`. The payload isn't part of it: the engine's bytes never come here. Reads no clock.
+//! `authorization`. The engine's bytes aren't part of it: they never come here. Reads no clock.
 
 #[cfg(test)]
 mod tests;
 
 use std::{cell::RefCell, fmt};
 
-use culvert_sdk::{
-    credentials::Credential,
-    time::{SECONDS_PER_DAY, date},
-};
+use culvert_sdk::{credentials::Credential, time::to_basic};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -21,10 +18,12 @@ const REQUEST: &str = "aws4_request";
 const DATE: usize = 8;
 
 /// What stands for a payload in its signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Payload {
     /// There is none: the SHA-256 of nothing.
     Empty,
+    /// Its SHA-256 in hex digits.
+    Hashed(String),
     /// Its bytes aren't known yet; what proves them is the checksum afterwards.
     Unsigned,
 }
@@ -42,9 +41,14 @@ struct Keyed {
 // === impl Payload ===
 
 impl Payload {
-    fn text(self) -> &'static str {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self::Hashed(hex(&Sha256::digest(bytes)))
+    }
+
+    fn text(&self) -> &str {
         match self {
             Self::Empty => "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            Self::Hashed(digits) => digits,
             Self::Unsigned => "UNSIGNED-PAYLOAD",
         }
     }
@@ -59,12 +63,12 @@ impl Signer {
         &self,
         draft: Draft<'_>,
         path: &str,
-        payload: Payload,
+        payload: &Payload,
         address: &Address,
         credential: &Credential,
         now: i64,
     ) -> Vec<(String, Vec<u8>)> {
-        let time = basic(now);
+        let time = to_basic(now);
         let draft = draft
             .maybe_header("x-amz-security-token", credential.session_token.as_deref())
             .header("x-amz-content-sha256", payload.text())
@@ -103,7 +107,7 @@ impl fmt::Debug for Signer {
 
 impl Keyed {
     fn new(date: &str, address: &Address, secret: &str) -> Self {
-        let words = [date, &address.region, &address.service, REQUEST];
+        let words = [date, &address.region, address.service, REQUEST];
         let begin = format!("AWS4{secret}").into_bytes();
         let key = words.iter().fold(begin, |key, word| finished(keyed(&key), word));
         Self { date: date.to_owned(), secret: secret.to_owned(), mac: keyed(&key) }
@@ -112,7 +116,7 @@ impl Keyed {
 
 /// The canonical request, and the names of its headers. All of a draft's headers are signed: stores
 /// refuse those of their own that aren't.
-fn canonical(draft: &Draft<'_>, path: &str, payload: Payload, host: &str) -> (String, String) {
+fn canonical(draft: &Draft<'_>, path: &str, payload: &Payload, host: &str) -> (String, String) {
     let mut headers: Vec<_> = draft.headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
     headers.push(("host", host));
     headers.sort_unstable();
@@ -139,14 +143,6 @@ fn push_folded(text: &mut String, value: &str) {
         text.push(' ');
         text.push_str(word);
     }
-}
-
-/// `20261122T212314Z`.
-fn basic(now: i64) -> String {
-    let (day, second) = (now.div_euclid(SECONDS_PER_DAY), now.rem_euclid(SECONDS_PER_DAY));
-    let (year, month, of_month) = date(day);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}{month:02}{of_month:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
