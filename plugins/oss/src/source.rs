@@ -145,11 +145,8 @@ impl Store {
         if is_part != (answer.status == 206) {
             return Err(attempt.malformed("it's another range than was asked for"));
         }
-        let server = answer.server().to_owned();
         let object = object::answered(key, &answer);
-        let (data, ended) = answer.into_body();
-        let outcome =
-            stream::outcome(async move { ended.await.map(drop).map_err(|code| http::failure(&server, code)) });
+        let (data, outcome) = answer.into_body();
         Ok(Reading { object, data, outcome })
     }
 }

@@ -189,11 +189,8 @@ impl Store {
             None => answer.header("content-length"),
         };
         let size = total.and_then(|text| text.parse().ok());
-        let server = answer.server().to_owned();
         let object = object::opened(key, size, &answer, self.config.etag_is_md5);
-        let (data, ended) = answer.into_body();
-        let outcome =
-            stream::outcome(async move { ended.await.map(drop).map_err(|code| http::failure(&server, code)) });
+        let (data, outcome) = answer.into_body();
         Ok(Reading { object, data, outcome })
     }
 }
