@@ -9,6 +9,7 @@ pub(crate) mod identity;
 mod keys;
 pub(crate) mod listing;
 mod network;
+mod properties;
 pub(crate) mod recovery;
 mod rounds;
 pub(crate) mod wire;
