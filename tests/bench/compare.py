@@ -1,6 +1,6 @@
 """`engine` beside what people would pick instead, in turns, on the same data and servers.
 
-    cargo build --profile dist && .venv/bin/python tests/bench/compare.py
+    cargo build --release && .venv/bin/python tests/bench/compare.py
 
 Moves each dataset over each route with each tool that can, a warm-up and then `--rounds` turns in changing order; holds
 what arrived against the source, byte by byte; moves it again unchanged. Prints medians and writes
@@ -41,7 +41,7 @@ def main():
     tools.install()
     tools.Engine.binary = asked.engine.resolve()
     if not tools.Engine.binary.exists():
-        raise SystemExit(f"{asked.engine} isn't there: cargo build --profile dist, or --engine")
+        raise SystemExit(f"{asked.engine} isn't there: cargo build --release, or --engine")
     common.roomy()
     asked.out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -73,7 +73,7 @@ def arguments():
     parser.add_argument("--no-again", action="store_true", help="leave out the pass over unchanged data")
     parser.add_argument("--growth", action="store_true", help="the engine alone, by objects and by workers")
     parser.add_argument("--start", action="store_true", help="the engine alone, one byte")
-    parser.add_argument("--engine", type=Path, default=common.ROOT / "target/dist/engine")
+    parser.add_argument("--engine", type=Path, default=common.ROOT / "target/release/engine")
     parser.add_argument("--work", default="/dev/shm", help="where the data lies")
     parser.add_argument("--server-data", default=None, help="where SeaweedFS keeps its own; by default $TMPDIR")
     parser.add_argument("--out", type=Path, default=common.ROOT / "target/bench", help="where results are written")
