@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod agent;
 pub(crate) mod apply;
+pub(crate) mod fleet;
 pub(crate) mod task;
 pub(crate) mod tunnel;
 
@@ -42,6 +43,8 @@ pub(crate) struct Places {
     /// File that defines tunnels [default: $XDG_CONFIG_HOME/culvert/engine.toml or ~/.config/culvert/engine.toml]
     #[arg(long, global = true, env = "CULVERT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fleet: fleet::Fleet,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

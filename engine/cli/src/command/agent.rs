@@ -1,4 +1,4 @@
-//! `engine agent`: makes, changes, shows and deletes the agents of this state folder. Starts none:
+//! `engine agent`: makes, changes, shows and deletes the agents of this state folder or of a fleet. Starts none:
 //! `engine run --agent` does.
 
 use culvert_flow::records::Kind;
@@ -131,7 +131,10 @@ fn show(name: &str, agent: &Agent, state: &State, as_json: bool) {
     if as_json {
         return output::line(&described(name, agent, state).to_string());
     }
-    let held = state.held().map_or_else(String::new, |held| format!(" ({}, process {})", held.pipeline, held.process));
+    let held = state.held().map_or_else(String::new, |held| {
+        let place = held.host.as_ref().map_or_else(String::new, |host| format!(" on {host}"));
+        format!(" ({}, process {}{place})", held.pipeline, held.process)
+    });
     table::facts(&[
         ("agent", name.to_owned()),
         ("tunnel", agent.tunnel.clone()),
@@ -153,6 +156,7 @@ fn described(name: &str, agent: &Agent, state: &State) -> Value {
         "bind": agent.bind,
         "state": state.as_str(),
         "process": state.held().map(|held| held.process),
+        "host": state.held().and_then(|held| held.host.as_ref()),
         "pipeline": state.held().map(|held| &held.pipeline),
     })
 }

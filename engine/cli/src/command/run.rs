@@ -168,6 +168,7 @@ impl Runner<'_> {
             shown(event);
         });
         let mut ticks = tokio::time::interval(TICK);
+        assembly.tell(true);
         let running = culvert_flow::run::run(job, Arc::clone(source), Arc::clone(sink), &ThreadPerWorker);
         let mut running = std::pin::pin!(running);
         let mut by_window = false;
@@ -188,6 +189,7 @@ impl Runner<'_> {
             }
         };
         output.summary(&summary);
+        assembly.tell(false);
         let mut report = Exit::Done;
         if summary.state != State::Interrupted
             && let Err(failure) = reporting::report(self, output.run_id().to_owned(), rules.hits(), signals).await

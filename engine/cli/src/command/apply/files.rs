@@ -91,7 +91,9 @@ pub(super) fn check(
     places: &Places,
 ) -> Result<(), Failure> {
     let Reading { declared, pipelines, problems } = reading;
-    for (name, tunnel) in declared.tunnels.iter().filter(|(name, _)| file.tunnels.contains_key(*name)) {
+    for (name, tunnel) in
+        declared.tunnels.iter().filter(|(name, _)| !inventory.is_fleet && file.tunnels.contains_key(*name))
+    {
         let message = format!("{} defines this tunnel", path.display());
         problems.push(tunnel.problem("", message, format!("remove [tunnels.{name}] from one of the two")));
     }

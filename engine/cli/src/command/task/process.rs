@@ -12,7 +12,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{args::Places, exit::Failure, folders, inventory::tasks::Task};
+use crate::{args::Places, exit::Failure, fleet, folders, inventory::tasks::Task};
 
 /// The folder of the tasks' output, in the state folder.
 const TASKS: &str = "tasks";
@@ -38,6 +38,7 @@ pub(super) fn spawn(name: &str, task: &Task, places: &Places) -> Result<u32, Fai
     let output = File::create(&log).map_err(failed)?;
     let mut command = Command::new(env::current_exe().map_err(failed)?);
     command.arg("run").arg(&task.file).arg("--state-dir").arg(folders::state(places)?);
+    command.args(fleet::arguments(places));
     if let Some(config) = &places.config {
         command.arg("--config").arg(std::path::absolute(config).map_err(failed)?);
     }
