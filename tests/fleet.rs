@@ -1,6 +1,7 @@
 //! Fleets: several state folders, as of several machines, and a real NATS server.
 
 mod commands;
+mod runs;
 mod sharing;
 
 use crate::harness::{Ended, Running, Scratch, nats::Nats};

@@ -119,6 +119,9 @@ pub(crate) struct Run {
     /// Forget what earlier runs did, and start over
     #[arg(long)]
     pub(crate) restart: bool,
+    /// In a fleet: leave the run to no other machine; only the tunnel is shared
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// Run as this agent: on its tunnel, from its local address
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,

@@ -47,7 +47,8 @@ pub(crate) struct Assembly {
     pub(crate) state: PathBuf,
     source: End,
     sink: End,
-    owner: String,
+    /// The mark on what it leaves unfinished.
+    pub(crate) owner: String,
     /// Reads reports, where they are to be put at the sink.
     reports: Option<Connector>,
 }
@@ -323,6 +324,11 @@ impl Assembly {
             source: &self.pipeline.source.connector,
             sink: &self.pipeline.sink.connector,
         }
+    }
+
+    /// Of the connectors' builds, the source's and the sink's.
+    pub(crate) fn digests(&self) -> [&str; 2] {
+        [self.source.connector.digest(), self.sink.connector.digest()]
     }
 
     /// Says whether a round is under way, where this process works as an agent.

@@ -6,12 +6,14 @@
 mod connection;
 mod ledger;
 mod records;
+mod run;
 mod seat;
 mod server;
 
 pub use self::{
     connection::Fleet,
     ledger::FleetLedger,
+    run::{FleetRun, RunRecord, Terms},
     seat::{Seat, Taken},
     server::{Credentials, Secret, Server},
 };

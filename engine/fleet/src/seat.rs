@@ -9,7 +9,7 @@ use std::{
 
 use async_nats::jetstream::kv::Store;
 use culvert_flow::error::Error;
-use tokio::task::JoinHandle;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     connection::{Fleet, SEAT_AGE},
@@ -75,6 +75,12 @@ impl Fleet {
         }
     }
 
+    /// Takes a seat that's free; none if it isn't. For the connection's own thread.
+    pub(crate) async fn sit_if_free(&self, key: &str, word: &str) -> Result<Option<Seat>, Error> {
+        let revision = create(self.seats(), key, word.to_owned()).await?;
+        Ok(revision.map(|revision| Seat::new(self.clone(), key.to_owned(), word.to_owned(), revision)))
+    }
+
     /// What is said by whoever sits there; none: nobody does.
     ///
     /// # Errors
@@ -126,8 +132,15 @@ impl Drop for Seat {
         self.beating.abort();
         let revision = self.said.lock().unwrap_or_else(PoisonError::into_inner).revision;
         let (store, key) = (self.fleet.seats().clone(), self.key.clone());
-        // Where this fails, the word is forgotten by itself.
-        let _ = revision.map(|revision| self.fleet.wait(async move { delete(&store, &key, revision).await }));
+        let give_back = revision.map(|revision| async move { delete(&store, &key, revision).await });
+        // Where this fails, the word is forgotten by itself. The connection's own thread can't wait for itself.
+        match give_back {
+            Some(give_back) if Handle::try_current().is_ok_and(|here| here.id() == self.fleet.handle().id()) => {
+                self.fleet.handle().spawn(give_back);
+            }
+            Some(give_back) => drop(self.fleet.wait(give_back)),
+            None => {}
+        }
     }
 }
 

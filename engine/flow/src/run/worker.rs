@@ -281,6 +281,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     async fn directory(&mut self, due: Due) -> bool {
         let Due { object, parent, touched } = due;
         if object.attributes.is_empty() && object.modified.is_none() {
+            self.context.folder_is_done(&object);
             return false;
         }
         let mut retry = Retry::new(self.context.policy, 0);
@@ -296,6 +297,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 self.give_up(&object, error, retry.attempt());
                 break;
             }
+        }
+        if !self.context.is_stopped() {
+            self.context.folder_is_done(&object);
         }
         // Not before: the parent's time must be the last thing that's written to it.
         drop(parent);
