@@ -1,5 +1,6 @@
 //! Fleets: several state folders, as of several machines, and a real NATS server.
 
+mod agents;
 mod commands;
 mod runs;
 mod sharing;

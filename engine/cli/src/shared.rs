@@ -43,6 +43,8 @@ pub(crate) struct SharedTunnel {
     holder: String,
     /// Of the agent that this process works as.
     seat: Option<Seat>,
+    /// Something may be kept for the holder: it's one process at a time.
+    is_agent: bool,
     places: Places,
 }
 
@@ -68,7 +70,7 @@ impl SharedTunnel {
         // Process ids are unique in one container only, and a folder may be shared by several.
         let holder = format!("{pipeline}@{}.{:04x}", std::process::id(), seed() & 0xffff);
         let definition = known.record.definition;
-        Ok(Self { name: name.to_owned(), definition, holder, seat: None, places: places.clone() })
+        Ok(Self { name: name.to_owned(), definition, holder, seat: None, is_agent: false, places: places.clone() })
     }
 
     /// The tunnel of an agent, whose seat is taken for this process, and where it stands.
@@ -95,7 +97,8 @@ impl SharedTunnel {
             Some(_) => format!("{agent}.{}", mark(&folders::state(places)?, seat::INSTALLATION)?),
             None => agent.to_owned(),
         };
-        shared.seat = Some(Seat::take(agent, &pipeline.name, places)?);
+        shared.seat = (!seat::is_handed_down()).then(|| Seat::take(agent, &pipeline.name, places)).transpose()?;
+        shared.is_agent = true;
         Ok((shared, Stand { bind, network: Some(network) }))
     }
 
@@ -114,7 +117,7 @@ impl SharedTunnel {
     /// The ledger can't be opened.
     pub(crate) fn keep(&self, tunnel: &Tunnel) -> Result<Keeper, Failure> {
         // Only a name that's one process at a time can have something kept for it.
-        let holder = Holder::new(&*self.holder, self.seat.is_some(), seed());
+        let holder = Holder::new(&*self.holder, self.is_agent, seed());
         let kept = match fleet(&self.places)? {
             Some(fleet) => Keeper::start(FleetLedger::new(fleet, &self.name), holder, tunnel.clone()),
             None => {

@@ -13,7 +13,7 @@ mod server;
 pub use self::{
     connection::Fleet,
     ledger::FleetLedger,
-    run::{FleetRun, RunRecord, Terms},
+    run::{FleetRun, Joiner, RunRecord, Terms},
     seat::{Seat, Taken},
     server::{Credentials, Secret, Server},
 };

@@ -69,6 +69,20 @@ pub struct RunRecord {
     pub lister: Option<String>,
     /// How it ended; none: it's under way.
     pub ended: Option<String>,
+    /// The time of its task's start that it was begun for, counted; none: for no task.
+    #[serde(default)]
+    pub asked: Option<u64>,
+}
+
+/// Who joins a run.
+#[derive(Debug, Clone)]
+pub struct Joiner {
+    /// What no other process is called.
+    pub me: String,
+    /// This machine's mark, for a first run of the pipeline.
+    pub owner: String,
+    /// For which time of its task's start, if for a task's.
+    pub asked: Option<u64>,
 }
 
 /// A run that this process works on.
@@ -90,15 +104,15 @@ pub struct FleetRun {
 // === impl Fleet ===
 
 impl Fleet {
-    /// Joins the run of this pipeline that's under way, or begins one. `owner`: this machine's mark, for a first run.
-    /// `me`: what no other process is called.
+    /// Joins the run of this pipeline that's under way, or begins one; none where the one that was asked for is over.
     ///
     /// # Errors
     /// `invalid-config` if the run under way is one of another pipeline of this name, or of other connectors.
-    pub fn join(&self, pipeline: &str, terms: Terms, owner: String, me: String) -> Result<FleetRun, Error> {
+    pub fn join(&self, pipeline: &str, terms: Terms, joiner: Joiner) -> Result<Option<FleetRun>, Error> {
         let (fleet, key) = (self.clone(), format!("{RUNS}.{pipeline}"));
         self.wait(async move {
-            let record = record(&fleet, &key, &terms, owner).await?;
+            let Some(record) = record(&fleet, &key, &terms, &joiner).await? else { return Ok(None) };
+            let me = joiner.me;
             let RunRecord { id, owner, .. } = record;
             let pages = stream(&fleet, pages_config(&fleet, &id)).await?;
             let results = stream(&fleet, results_config(&fleet, &id)).await?;
@@ -106,7 +120,7 @@ impl Fleet {
             let consumer = Arc::new(consumer.map_err(|error| failure(Code::UNAVAILABLE, error))?);
             let held = Held::new(fleet.handle());
             let (listing, ending) = (Mutex::default(), Mutex::default());
-            Ok(FleetRun { fleet, key, id, owner, me, results, pages, consumer, held, listing, ending })
+            Ok(Some(FleetRun { fleet, key, id, owner, me, results, pages, consumer, held, listing, ending }))
         })
     }
 
@@ -134,6 +148,16 @@ impl Fleet {
         })
     }
 
+    /// The last run of a pipeline.
+    ///
+    /// # Errors
+    /// The fleet can't be reached.
+    pub fn run(&self, pipeline: &str) -> Result<Option<RunRecord>, Error> {
+        let (store, key) = (self.records().clone(), format!("{RUNS}.{pipeline}"));
+        let found = self.wait(async move { read(&store, &key).await })?;
+        found.map(|(text, _)| RunRecord::parse(&text)).transpose()
+    }
+
     /// All runs that were begun, the last one of each pipeline.
     ///
     /// # Errors
@@ -153,16 +177,28 @@ impl Fleet {
 }
 
 /// The run under way, or a new one.
-async fn record(fleet: &Fleet, key: &str, terms: &Terms, owner: String) -> Result<RunRecord, Error> {
+async fn record(fleet: &Fleet, key: &str, terms: &Terms, joiner: &Joiner) -> Result<Option<RunRecord>, Error> {
     loop {
         let found = match read(fleet.records(), key).await? {
             Some((text, revision)) => Some((RunRecord::parse(&text)?, revision)),
             None => None,
         };
-        let (owner, revision) = match found {
-            Some((record, _)) if record.ended.is_none() => return record.joined_by(terms),
-            Some((record, revision)) => (record.owner, Some(revision)),
-            None => (owner.clone(), None),
+        let (owner, before, revision) = match found {
+            Some((record, revision)) if record.ended.is_none() => {
+                let record = record.joined_by(terms)?;
+                if joiner.asked.is_none() || record.asked == joiner.asked {
+                    return Ok(Some(record));
+                }
+                // What was begun for an earlier start is gone on with for this one.
+                let record = RunRecord { asked: joiner.asked, ..record };
+                if swap(fleet.records(), key, revision, record.to_text()?).await?.is_some() {
+                    return Ok(Some(record));
+                }
+                continue;
+            }
+            Some((record, _)) if joiner.asked.is_some() && record.asked == joiner.asked => return Ok(None),
+            Some((record, revision)) => (record.owner, record.asked, Some(revision)),
+            None => (joiner.owner.clone(), None, None),
         };
         let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let began = u64::try_from(began.as_millis()).unwrap_or_default();
@@ -178,13 +214,15 @@ async fn record(fleet: &Fleet, key: &str, terms: &Terms, owner: String) -> Resul
             listed: false,
             lister: None,
             ended: None,
+            // A run for no task leaves the task's as it was.
+            asked: joiner.asked.or(before),
         };
         let written = match revision {
             Some(revision) => swap(fleet.records(), key, revision, record.to_text()?).await?,
             None => create(fleet.records(), key, record.to_text()?).await?,
         };
         if written.is_some() {
-            return Ok(record);
+            return Ok(Some(record));
         }
     }
 }

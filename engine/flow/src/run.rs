@@ -117,6 +117,7 @@ async fn run_as<So: OpenSource, Si: OpenSink>(
     let opened = journal.map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
     let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, refused));
     let delete_extra = job.delete_extra.clone();
+    let book = if share.is_some() { book.map(Book::shared) } else { book };
     let together = share.map(|share| Arc::new(Together::new(share)));
     let context = Context::new(job, None, sources.capabilities(), &*sinks);
     let context = Arc::new(Context { book, together, ..context });

@@ -1,5 +1,6 @@
-//! `engine agent`: makes, changes, shows and deletes the agents of this state folder or of a fleet. Starts none:
-//! `engine run --agent` does.
+//! `engine agent`: makes, changes, shows and deletes the agents of this state folder or of a fleet, and works as one.
+
+mod start;
 
 use culvert_flow::records::Kind;
 use culvert_host::http::Bind;
@@ -43,6 +44,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
             output::line(&format!("agent {name} made on the tunnel {tunnel}"));
         }
         Asked::Set { name, tunnel, terms } => set(&inventory, places, (name, tunnel.as_deref()), terms)?,
+        Asked::Start { name } => return start::start(&inventory, places, name),
         Asked::Show { name, json } => {
             let (_, agent) = inventory.agent(name)?.ok_or_else(|| missing(Kind::Agent, name))?;
             show(name, &agent, &State::of(name, places)?, *json);

@@ -26,7 +26,7 @@ use culvert_flow::{
 use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
 use tokio::task::LocalSet;
 
-use self::signals::Signals;
+use self::{signals::Signals, together::Joined};
 use crate::{
     args::{Places, Run as Asked},
     assembly::{Assembly, MissingFolder, assemble_as, seed},
@@ -67,7 +67,11 @@ struct Ended {
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     let mut assembly = assemble_as(&asked.pipeline.pipeline.file, places, asked.agent.as_deref())?;
     let selection = only::confine(&assembly.pipeline.selection, &asked.only)?;
-    let share = together::join(&mut assembly, asked, places)?;
+    let share = match together::join(&mut assembly, asked, places)? {
+        Joined::Alone => None,
+        Joined::Together(run) => Some(run),
+        Joined::Over => return Ok(Exit::Done),
+    };
     let assembly = assembly;
     let runtime = runtime()?;
     LocalSet::new().block_on(&runtime, async {

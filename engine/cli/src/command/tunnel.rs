@@ -1,6 +1,6 @@
 //! `engine tunnel`: makes, changes, shows and deletes the tunnels of this state folder or of a fleet. Moves nothing.
 
-mod show;
+pub(super) mod show;
 mod terms;
 
 use std::{

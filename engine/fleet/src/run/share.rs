@@ -63,34 +63,43 @@ impl FleetRun {
         self.fleet.on(async move { ended(read(&store, &key).await?, &id) }).await
     }
 
-    /// Changes the record, as long as this agent lists.
+    /// Changes the record, as long as this agent lists. A change that's there already isn't made again.
     async fn change(&self, change: impl Fn(&mut RunRecord)) -> Result<(), Error> {
-        let Some((mut record, revision)) = self.listing().record.clone() else { return Err(taken_over()) };
-        let before = record.to_text()?;
-        change(&mut record);
-        let text = record.to_text()?;
-        if text == before {
-            return Ok(());
-        }
-        let (store, key, me) = (self.fleet.records().clone(), self.key.clone(), self.me.clone());
-        let revision = self.fleet.on(async move {
-            if let Some(revision) = swap(&store, &key, revision, text.clone()).await? {
-                return Ok(revision);
+        loop {
+            let Some((record, revision)) = self.listing().record.clone() else { return Err(taken_over()) };
+            let mut next = record.clone();
+            change(&mut next);
+            let (text, before) = (next.to_text()?, record.to_text()?);
+            if text == before {
+                return Ok(());
             }
-            // Perhaps this very change was written, and nobody heard so.
-            match read(&store, &key).await? {
-                Some((there, revision)) if there == text && RunRecord::parse(&there)?.lister == Some(me) => {
-                    Ok(revision)
+            let (store, key) = (self.fleet.records().clone(), self.key.clone());
+            let written = self.fleet.on(async move {
+                match swap(&store, &key, revision, text).await? {
+                    Some(revision) => Ok(Ok(revision)),
+                    // Somebody else has written there, or this very change was, and nobody heard so.
+                    None => Ok(Err(read(&store, &key).await?)),
                 }
-                _ => Err(taken_over()),
+            });
+            match written.await? {
+                Ok(revision) => {
+                    self.listing().record = Some((next, revision));
+                    return Ok(());
+                }
+                Err(found) => self.listing().record = self.still_listed_by_this(found)?,
             }
-        });
-        let revision = revision.await;
-        if revision.as_ref().is_err_and(|error| error.code == Code::IN_USE) {
-            *self.listing() = Listing::default();
         }
-        self.listing().record = Some((record, revision?));
-        Ok(())
+    }
+
+    /// The record as it is; an error if another agent lists, who isn't disturbed.
+    fn still_listed_by_this(&self, found: Option<(String, u64)>) -> Result<Option<(RunRecord, u64)>, Error> {
+        let found = found.map(|(text, revision)| RunRecord::parse(&text).map(|record| (record, revision))).transpose()?;
+        let ours = found.filter(|(it, _)| it.id == self.id && it.lister.as_ref() == Some(&self.me) && it.ended.is_none());
+        if ours.is_none() {
+            *self.listing() = Listing::default();
+            return Err(taken_over());
+        }
+        Ok(ours)
     }
 
     async fn tell(&self, page: u64, results: Vec<u8>) -> Result<(), Error> {

@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -81,6 +82,11 @@ impl Book {
             next_upload: AtomicI64::new(next),
             position: Mutex::default(),
         })
+    }
+
+    /// What is listed may have been done by another agent meanwhile, so it's always looked up.
+    pub(super) fn shared(self) -> Self {
+        Self { knows: true, ..self }
     }
 
     /// `total`: the summary is of all agents, not of this one.
@@ -194,6 +200,11 @@ impl Book {
 
     pub(super) fn merge(&self, entry: Entry) -> Result<(), Error> {
         self.journal.record(entry)
+    }
+
+    /// The folder that the journal is in.
+    pub(super) fn place(&self) -> &Path {
+        self.journal.path().parent().unwrap_or(Path::new("."))
     }
 
     /// Whether this run has moved anything; what isn't on disk doesn't count.

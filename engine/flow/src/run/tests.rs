@@ -11,6 +11,7 @@ mod moving;
 mod parts;
 mod reread;
 mod stopping;
+mod together;
 mod verifying;
 mod viewing;
 

@@ -1,6 +1,7 @@
 //! One run of several agents: each takes pages of the listing and moves what is on them, one lists. Reaches no
 //! other agent itself: that's what [`Share`](crate::share::Share) is for.
 
+mod folders;
 mod hand;
 mod leader;
 mod merge;
@@ -14,11 +15,7 @@ use std::{
 };
 
 use self::hand::Hand;
-pub(super) use self::{
-    leader::Leader,
-    page::{Draft, Folders},
-    taker::Taker,
-};
+pub(super) use self::{folders::Folders, leader::Leader, page::Draft, taker::Taker};
 use super::{Context, Summary};
 use crate::{error::Error, share::Share};
 

@@ -192,7 +192,8 @@ fn pipeline(
             let message = format!("its pipeline's {role}.connector: {message}");
             task.problem("file", message, "correct the pipeline")
         };
-        conform(end, runtime, false, wrong, problems);
+        // In a fleet its text is stored.
+        conform(end, runtime, inventory.is_fleet, wrong, problems);
     }
     Ok(Some(Named { pipeline: name, tunnel, addresses: asked.into_iter().map(|(_, name)| name).collect() }))
 }

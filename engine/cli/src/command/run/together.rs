@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, process, sync::Arc};
 
-use culvert_fleet::{FleetRun, Terms};
+use culvert_fleet::{FleetRun, Joiner, Terms};
 use culvert_flow::{error::Code, journal::Journal, rules::Schedule};
 use serde_json::{Value, json};
 
@@ -17,12 +17,21 @@ use crate::{
 /// Beside a journal: the fleet's run that its last run was part of.
 const FLEET_RUN: &str = "fleet-run";
 
-/// Joins the fleet's run of this pipeline, or begins one; none where no fleet was named, or the run is to be alone.
+/// Whose a run is.
+pub(super) enum Joined {
+    /// No fleet was named, or the run is to be alone.
+    Alone,
+    Together(Arc<FleetRun>),
+    /// The run of the fleet that a task asked for is over.
+    Over,
+}
+
+/// Joins the fleet's run of this pipeline, or begins one.
 ///
 /// # Errors
 /// The pipeline asks for what several machines can't do together, they differ, or the fleet can't be reached.
-pub(super) fn join(assembly: &mut Assembly, asked: &Asked, places: &Places) -> Result<Option<Arc<FleetRun>>, Failure> {
-    let Some(fleet) = fleet(places)?.filter(|_| !asked.alone) else { return Ok(None) };
+pub(super) fn join(assembly: &mut Assembly, asked: &Asked, places: &Places) -> Result<Joined, Failure> {
+    let Some(fleet) = fleet(places)?.filter(|_| !asked.alone) else { return Ok(Joined::Alone) };
     refuse(assembly, asked)?;
     let pipeline = &assembly.pipeline.name;
     if asked.restart {
@@ -33,12 +42,14 @@ pub(super) fn join(assembly: &mut Assembly, asked: &Asked, places: &Places) -> R
     let terms = Terms { identity: identity.to_string(), builds: builds(assembly) };
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let me = format!("{host}.{}.{:04x}", process::id(), seed() & 0xffff);
-    let run = fleet.join(pipeline, terms, mark(&assembly.state, "owner")?, me).map_err(|error| {
+    let joiner = Joiner { me, owner: mark(&assembly.state, "owner")?, asked: asked.started };
+    let run = fleet.join(pipeline, terms, joiner).map_err(|error| {
         let is_wrong = error.code == Code::INVALID_CONFIG;
         if is_wrong { Failure::usage(error.message) } else { failure(error) }
     })?;
+    let Some(run) = run else { return Ok(Joined::Over) };
     run.owner().clone_into(&mut assembly.owner);
-    Ok(Some(Arc::new(run)))
+    Ok(Joined::Together(Arc::new(run)))
 }
 
 fn builds(assembly: &Assembly) -> BTreeMap<String, String> {

@@ -7,8 +7,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Together,
+    folders::Folders,
     merge::{Figures, merge, totals},
-    page::{Draft, Folders, Results, folder_pages},
+    page::{Draft, Results},
     patiently,
 };
 use crate::{
@@ -77,7 +78,8 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
     /// The run from where it is to its end.
     async fn whole(&mut self, lead: Lead) -> Result<(), Left> {
         let puts_directories = self.context.terms.sink.has("directories");
-        let folders = puts_directories.then(|| Arc::new(Folders::default()));
+        let place = self.context.book.as_ref().map(|book| book.place().to_owned()).unwrap_or_default();
+        let folders = puts_directories.then(|| Arc::new(Folders::new(&place)));
         self.merge().await?;
         let resumes = lead.last.as_ref().filter(|last| last.until.is_some()).cloned();
         if lead.last.is_some() && resumes.is_none() && (!lead.listed || puts_directories) {
@@ -112,6 +114,8 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
     }
 
     async fn list(&self, from: Option<&Span>, folders: Option<&Arc<Folders>>) -> Result<(), Left> {
+        // What others did has to be found when it's listed again.
+        self.context.book.as_ref().map_or(Ok(()), |book| book.flush()).map_err(Some)?;
         let ordered = self.context.source.has("ordered-listing");
         let draft = Draft::new(ordered, from);
         let lister = Lister::new(Arc::clone(&self.context), Arc::clone(&self.sources), Arc::clone(&self.sinks));
@@ -157,8 +161,8 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
         let Some(folders) = folders else { return Ok(()) };
         let moved = self.context.book.as_ref().map(|book| book.has_moved()).transpose().map_err(Some)?;
         let share = Arc::clone(&self.together.share);
-        while let Some(objects) = folders.take_deepest() {
-            for page in folder_pages(objects, moved.unwrap_or(true)) {
+        while let Some(mut depth) = folders.take_deepest().map_err(Some)? {
+            while let Some(page) = depth.next_page(moved.unwrap_or(true)).map_err(Some)? {
                 let (bytes, span) = (page.to_bytes().map_err(Some)?, Span::default());
                 self.ask(|| share.offer(bytes.clone(), &span)).await?;
             }

@@ -24,7 +24,7 @@ pub(super) const MAX_OBJECTS: usize = 256;
 /// Most bytes of content of a page, so that a few large objects are shared out too.
 const MAX_CONTENT: u64 = 512 << 20;
 /// Most bytes of a page, written: with the results half of what NATS takes as one message.
-const MAX_WRITTEN: usize = 448 * 1024;
+pub(super) const MAX_WRITTEN: usize = 448 * 1024;
 
 /// Objects that are moved by one agent.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -217,54 +217,13 @@ impl Draft {
 }
 
 /// About so many bytes an object has when it's written.
-pub(super) fn written_bytes(object: &Object) -> usize {
+fn written_bytes(object: &Object) -> usize {
     let attributes: usize = object.attributes.iter().map(|(name, value)| name.len() + value.len() + 6).sum();
     // A control character becomes six.
     let escaped =
         |text: &str| text.chars().map(|it| if it.is_control() || it == '"' { 6 } else { it.len_utf8() }).sum::<usize>();
     let version = object.version.as_deref().map_or(0, str::len);
     escaped(object.key.as_str()) + version + attributes + 160
-}
-
-/// Directories by their depth, until everything else is done: what is written into a directory changes its time.
-#[derive(Debug, Default)]
-pub(in crate::run) struct Folders {
-    /// The deepest last.
-    depths: std::sync::Mutex<BTreeMap<usize, Vec<Object>>>,
-}
-
-// === impl Folders ===
-
-impl Folders {
-    pub(in crate::run) fn add(&self, object: Object) {
-        let depth = object.key.as_str().matches('/').count();
-        crate::sync::lock(&self.depths).entry(depth).or_default().push(object);
-    }
-
-    /// The deepest of what's left.
-    pub(super) fn take_deepest(&self) -> Option<Vec<Object>> {
-        crate::sync::lock(&self.depths).pop_last().map(|(_, objects)| objects)
-    }
-}
-
-/// Pages of directories, each within what a page may have.
-pub(super) fn folder_pages(objects: Vec<Object>, touched: bool) -> Vec<Page> {
-    let mut pages: Vec<Page> = Vec::new();
-    let mut written = usize::MAX;
-    for object in objects {
-        let bytes = written_bytes(&object);
-        if written.saturating_add(bytes) > MAX_WRITTEN
-            || pages.last().is_none_or(|page| page.objects.len() >= MAX_OBJECTS)
-        {
-            pages.push(Page { folders: true, touched, ..Page::default() });
-            written = 0;
-        }
-        written += bytes;
-        if let Some(page) = pages.last_mut() {
-            page.objects.push(Form::of(object, false));
-        }
-    }
-    pages
 }
 
 /// Which pages a key is on, of those in hand.
