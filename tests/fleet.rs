@@ -2,6 +2,7 @@
 
 mod agents;
 mod commands;
+mod hosts;
 mod runs;
 mod sharing;
 

@@ -14,20 +14,20 @@ use crate::harness::{
     tree::Random,
 };
 
-const LIMIT: f64 = 20.0 * MIB;
+pub(super) const LIMIT: f64 = 20.0 * MIB;
 /// Within which a run that has begun is moving.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The source is one file of 8 MiB under so many names: more than any run moves here.
 const NAMES: usize = 400;
 /// For how long the server is away.
-const AWAY: Duration = Duration::from_secs(10);
+pub(super) const AWAY: Duration = Duration::from_secs(10);
 /// A lease lasts 3 s; what was granted at its end is written a little later.
-const LEASE_OVER: Duration = Duration::from_secs(4);
+pub(super) const LEASE_OVER: Duration = Duration::from_secs(4);
 /// What a run writes that doesn't move: its journal's figures and its log.
-const IDLE: f64 = 512.0 * 1024.0;
+pub(super) const IDLE: f64 = 512.0 * 1024.0;
 
-fn start(fleet: &Fleet, number: usize) -> Running {
-    let scratch = &fleet.scratch;
+/// The arguments of a run with a sink of its own, and what it's called.
+pub(super) fn arguments(scratch: &Scratch, number: usize) -> (String, [String; 2]) {
     let name = format!("run-{number}");
     let text = format!(
         "name = \"{name}\"\ntunnel = \"shared\"\n[transfer]\nworkers = 2\nverify = \"size\"\n[source]\n{}\n[sink]\n{}\n",
@@ -36,11 +36,26 @@ fn start(fleet: &Fleet, number: usize) -> Running {
     );
     let file = scratch.path(&format!("{name}.toml"));
     fs::write(&file, text).unwrap();
-    fleet.start(&name, &["run", file.to_str().unwrap()])
+    (name, ["run".to_owned(), file.to_str().unwrap().to_owned()])
+}
+
+fn start(fleet: &Fleet, number: usize) -> Running {
+    let (name, arguments) = arguments(&fleet.scratch, number);
+    fleet.start(&name, &arguments.each_ref().map(String::as_str))
+}
+
+/// A source of more than any run moves here: one file under many names.
+pub(super) fn fill(scratch: &Scratch) {
+    let whole = scratch.path("whole");
+    fs::write(&whole, Random::seeded().bytes(8 << 20)).unwrap();
+    fs::create_dir(scratch.path("source")).unwrap();
+    for name in 0..NAMES {
+        fs::hard_link(&whole, scratch.path(&format!("source/{name}"))).unwrap();
+    }
 }
 
 /// Waits until each has written 4 MiB more.
-fn wait_until_moving(runs: &[Running]) {
+pub(super) fn wait_until_moving(runs: &[Running]) {
     let (begin, before) = (Instant::now(), runs.iter().map(written).collect::<Vec<_>>());
     while runs.iter().zip(&before).any(|(run, before)| written(run) < before + 4.0 * MIB) {
         let logs: Vec<_> = runs.iter().map(Running::logged).collect();
@@ -60,12 +75,7 @@ fn holds_without_server(runs: &mut [Running], limit: f64) {
 #[test]
 fn two_machines_share_and_nothing_exceeds_the_limit_without_the_server() {
     let scratch = Scratch::in_memory();
-    let whole = scratch.path("whole");
-    fs::write(&whole, Random::seeded().bytes(8 << 20)).unwrap();
-    fs::create_dir(scratch.path("source")).unwrap();
-    for name in 0..NAMES {
-        fs::hard_link(&whole, scratch.path(&format!("source/{name}"))).unwrap();
-    }
+    fill(&scratch);
     let mut fleet = Fleet::new(scratch);
     fleet.engine("third", &["tunnel", "create", "shared", "--max-bandwidth", "20 MiB/s"]).expect_code(0);
     let mut runs: Vec<_> = (0..2).map(|number| start(&fleet, number)).collect();

@@ -49,7 +49,8 @@ pub(crate) fn execute(command: &Command, places: &Places) -> Result<Exit, Failur
             let pipeline = assemble(file, places)?.pipeline;
             let file = std::path::absolute(file).map_err(Failure::usage)?;
             let text = if inventory.is_fleet { Some(text(&file, &pipeline, places)?) } else { None };
-            let task = Task { file, pipeline: pipeline.name, agent: agent.clone(), asked: Asked::Nothing, times: 0, text };
+            let task =
+                Task { file, pipeline: pipeline.name, agent: agent.clone(), asked: Asked::Nothing, times: 0, text };
             inventory.create(Kind::Task, &name, &task.to_text()?)?;
             output::line(&format!("task {name} made; `engine task start {name}` starts it"));
         }
@@ -212,7 +213,10 @@ fn show(name: &str, task: &Task, standing: &Standing, as_json: bool) {
         ("agent", task.agent.clone().unwrap_or_else(|| "none".to_owned())),
     ];
     if let Some(fleet) = &standing.fleet {
-        facts.push(("worked on by", if fleet.agents.is_empty() { "nobody".to_owned() } else { fleet.agents.join(", ") }));
+        facts.push((
+            "worked on by",
+            if fleet.agents.is_empty() { "nobody".to_owned() } else { fleet.agents.join(", ") },
+        ));
         facts.extend(standing.moved().map(|moved| ("moved", moved.to_string())));
     }
     if let Some(run) = &standing.run {

@@ -93,8 +93,10 @@ impl FleetRun {
 
     /// The record as it is; an error if another agent lists, who isn't disturbed.
     fn still_listed_by_this(&self, found: Option<(String, u64)>) -> Result<Option<(RunRecord, u64)>, Error> {
-        let found = found.map(|(text, revision)| RunRecord::parse(&text).map(|record| (record, revision))).transpose()?;
-        let ours = found.filter(|(it, _)| it.id == self.id && it.lister.as_ref() == Some(&self.me) && it.ended.is_none());
+        let found =
+            found.map(|(text, revision)| RunRecord::parse(&text).map(|record| (record, revision))).transpose()?;
+        let ours =
+            found.filter(|(it, _)| it.id == self.id && it.lister.as_ref() == Some(&self.me) && it.ended.is_none());
         if ours.is_none() {
             *self.listing() = Listing::default();
             return Err(taken_over());

@@ -17,7 +17,10 @@ use std::{
 use self::hand::Hand;
 pub(super) use self::{folders::Folders, leader::Leader, page::Draft, taker::Taker};
 use super::{Context, Summary};
-use crate::{error::Error, share::Share};
+use crate::{
+    error::{Code, Error},
+    share::Share,
+};
 
 /// Between two attempts to reach the others: they are away for seconds, and nobody is in a hurry meanwhile.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -52,8 +55,9 @@ where
     loop {
         match stop.or(ask()).await.ok()? {
             Err(error) if error.is_transient() => {
-                if !std::mem::replace(&mut is_told, true) {
-                    tracing::debug!(%error, "the other agents of the run can't be reached; this is tried again");
+                // That too many pages wait is no trouble.
+                if error.code != Code::CROWDED && !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(%error, "the other agents of the run can't be reached; this is tried again");
                 }
                 stop.or(tokio::time::sleep(PAUSE)).await.ok()?;
             }

@@ -108,7 +108,8 @@ impl Working<'_> {
         seat::hand_down(&mut command);
         self.seat.work_on(Some(&task.pipeline))?;
         let started = command.spawn();
-        let child = started.map_err(|error| Failure::could_not_go_on(format!("the task {name:?} can't be started: {error}")))?;
+        let child = started
+            .map_err(|error| Failure::could_not_go_on(format!("the task {name:?} can't be started: {error}")))?;
         output::line(&format!("task {name} started (process {})", child.id()));
         self.task = Some(Running { name, times: task.times, child, is_told: false });
         Ok(())
@@ -117,7 +118,10 @@ impl Working<'_> {
     fn ended(&mut self, status: ExitStatus) -> Result<(), Failure> {
         let Some(running) = self.task.take() else { return Ok(()) };
         self.seat.work_on(None)?;
-        output::line(&format!("task {} ended ({status}); its log is tasks/{}.log in the state folder", running.name, running.name));
+        output::line(&format!(
+            "task {} ended ({status}); its log is tasks/{}.log in the state folder",
+            running.name, running.name
+        ));
         // What was interrupted is gone on with when it's asked for, or when this agent is started again.
         if status.code() != Some(Exit::Interrupted as i32) {
             let path = self.mark(&running.name)?;
