@@ -3,6 +3,7 @@
 
 pub(crate) mod disk;
 pub(crate) mod ftp;
+pub(crate) mod gate;
 pub(crate) mod nats;
 pub(crate) mod network;
 pub(crate) mod oss;

@@ -8,6 +8,8 @@ pub(crate) mod errors;
 pub(crate) mod identity;
 mod keys;
 pub(crate) mod listing;
+mod network;
+mod properties;
 pub(crate) mod recovery;
 mod rounds;
 pub(crate) mod wire;

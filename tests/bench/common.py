@@ -1,17 +1,16 @@
-"""What side-by-side benchmarks share: seeded data, what one command took, and tables.
+"""What the benchmarks share: seeded data, digests, and what one command took.
 
 Knows no store and no tool. Times belong to the reader: nothing here asserts one.
 """
 
 import hashlib
+import math
 import os
 import random
 import resource
 import shutil
 import socket
-import statistics
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +20,25 @@ VENV = ROOT / ".venv" / "bin"
 MIB = 1 << 20
 # Longest that one command may take, in seconds: one that hangs is a finding, not a wait.
 DEADLINE = 1800
+# How often a command's memory is looked at, in seconds.
+LOOK = 0.005
 
 
 @dataclass
 class Took:
-    """One run of a command."""
+    """One run of a command: seconds, MiB, and what the server did meanwhile."""
 
     wall: float
     cpu: float
     peak_mib: float
     server_cpu: float
+    requests: float | None = None
 
 
-def fill(folder, count, size, seed):
-    """Writes `count` files of `size` bytes, 200 to a folder, the same for the same seed."""
+def fill(folder, sizes, seed):
+    """Writes files of these sizes in bytes, 200 to a folder, the same for the same seed."""
     generator = random.Random(seed)
-    for number in range(count):
+    for number, size in enumerate(sizes):
         path = Path(folder) / f"d{number // 200:03}" / f"f{number:06}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "wb") as file:
@@ -45,6 +47,14 @@ def fill(folder, count, size, seed):
                 block = generator.randbytes(min(left, MIB))
                 file.write(block)
                 left -= len(block)
+
+
+def spread(count, least, most, total, seed):
+    """`count` sizes between two bounds, evenly on a logarithmic scale, `total` bytes together."""
+    generator = random.Random(seed)
+    drawn = [math.exp(generator.uniform(math.log(least), math.log(most))) for _ in range(count)]
+    scale = total / sum(drawn)
+    return [max(least, min(most, int(size * scale))) for size in drawn]
 
 
 def digests(folder):
@@ -58,12 +68,14 @@ def digests(folder):
     return found
 
 
-def run(command, environment, log, server_pid):
-    """Runs a command to its end; one that fails ends the benchmark."""
-    before = cpu_of(server_pid)
+def run(command, environment, log, servers=()):
+    """Runs a command to its end; one that fails ends the benchmark. `servers` are pids whose CPU time is told."""
+    before = sum(map(cpu_of_family, servers))
     begin, peak = time.monotonic(), 0
+    command = [str(part) for part in command]
     with open(log, "ab") as output:
-        child = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
+        told = {**os.environ, **environment}
+        child = subprocess.Popen(command, env=told, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         while True:
             pid, status, usage = os.wait4(child.pid, os.WNOHANG)
             if pid:
@@ -72,30 +84,48 @@ def run(command, environment, log, server_pid):
                 child.kill()
                 raise SystemExit(f"{command[0]} was still running after {DEADLINE} s; its output is in {log}")
             peak = max(peak, peak_kib(child.pid))
-            time.sleep(0.005)
+            time.sleep(LOOK)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - begin
     if child.returncode != 0:
         tail = Path(log).read_text(errors="replace")[-2000:]
-        raise SystemExit(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{tail}")
+        raise SystemExit(f"{' '.join(command)} ended with {child.returncode}:\n{tail}")
     cpu = usage.ru_utime + usage.ru_stime
-    return Took(wall, cpu, peak / 1024, cpu_of(server_pid) - before)
+    return Took(wall, cpu, peak / 1024, sum(map(cpu_of_family, servers)) - before)
 
 
 def peak_kib(pid):
     """Peak memory so far; what `wait4` tells includes this script's own, from before the command began."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except OSError:
         return 0
     lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(lines[0].split()[1]) if lines else 0
 
 
-def cpu_of(pid):
-    """CPU seconds of a process so far, its threads included."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_of_family(pid):
+    """CPU seconds so far of a process and its children, those that have ended included."""
+    total, ticks = 0, os.sysconf("SC_CLK_TCK")
+    for one in [pid, *children_of(pid)]:
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += sum(int(field) for field in fields[11:15])
+    return total / ticks
+
+
+def children_of(pid):
+    found = []
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            below = [int(child) for child in tasks.read_text().split()]
+        except OSError:
+            continue
+        for child in below:
+            found += [child, *children_of(child)]
+    return found
 
 
 def free_ports(count):
@@ -111,17 +141,6 @@ def free_ports(count):
 
 def remove(folder):
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def table(title, took):
-    """A table of medians: `took` has a list of runs by name."""
-    print(f"\n### {title}\n")
-    print("| | wall s | CPU s | peak MiB | server CPU s |")
-    print("|---|---|---|---|---|")
-    for name, runs in took.items():
-        median = [statistics.median(getattr(one, field) for one in runs) for field in Took.__dataclass_fields__]
-        print(f"| {name} | {median[0]:.2f} | {median[1]:.2f} | {median[2]:.0f} | {median[3]:.1f} |")
-    sys.stdout.flush()
 
 
 def roomy():

@@ -1,5 +1,12 @@
 //! Transfers that are cut short and look whole: found, tried again, never taken for the file.
 
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
+
 use super::assert_carried;
 use crate::harness::{
     Scratch,
@@ -20,7 +27,7 @@ fn cut(transfer: Transfer) {
         let (from, to) = (server.path("tree"), scratch.path("here"));
         let filled = if transfer == Transfer::Download { &from } else { &to };
         Random::seeded().fill(filled, vec![BYTES; 6]);
-        std::fs::create_dir_all(&from).unwrap();
+        fs::create_dir_all(&from).unwrap();
         server.own();
         let proxy = Proxy::start(server.port, Some(Cut { transfer, after: 150_001, times: 3 }));
         let (ftp, local) = (server.keys_at(proxy.port, "tree"), scratch.local("here"));
@@ -50,7 +57,7 @@ fn what_is_always_cut_fails_and_leaves_nothing() {
         let scratch = Scratch::new();
         let server = Server::start(&scratch, kind, Wishes::default());
         Random::seeded().fill(&scratch.path("here"), [BYTES]);
-        std::fs::create_dir(server.path("tree")).unwrap();
+        fs::create_dir(server.path("tree")).unwrap();
         server.own();
         let cut = Cut { transfer: Transfer::Upload, after: 150_001, times: u32::MAX };
         let proxy = Proxy::start(server.port, Some(cut));
@@ -62,4 +69,40 @@ fn what_is_always_cut_fails_and_leaves_nothing() {
         let left: Vec<_> = std::fs::read_dir(server.path("tree/d000")).unwrap().map(Result::unwrap).collect();
         assert!(left.is_empty(), "{kind:?} is left with {left:?}");
     }
+}
+
+/// As many bytes as before, and none of them: only its time tells.
+#[test]
+fn a_file_that_changes_while_it_is_read_is_read_again() {
+    for kind in ALL {
+        let scratch = Scratch::new();
+        let server = Server::start(&scratch, kind, Wishes::default());
+        let (from, to) = (server.path("tree"), scratch.path("here"));
+        Random::seeded().fill(&from, [3_000_000]);
+        server.own();
+        let (ftp, local) = (server.keys("tree"), scratch.local("here"));
+        let more = "[tunnel]\nmax_bandwidth = \"2 MB/s\"\n[transfer]\nverify = \"size\"";
+        let pipeline = scratch.pipeline_between(&ftp, &local, more);
+        let mut running = scratch.start(&["run", "--json", pipeline.to_str().unwrap()]);
+        let begin = Instant::now();
+        while bytes_below(&to) < 500_000 {
+            assert!(running.ended().is_none(), "{}", running.printed());
+            assert!(begin.elapsed().as_secs() < 60, "{kind:?}: {} bytes after a minute", bytes_below(&to));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let file = fs::File::options().write(true).open(from.join("d000/f00000")).unwrap();
+        file.write_all_at(&vec![7; 3_000_000], 0).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
+        let run = running.wait();
+        run.expect_code(0);
+        let codes: Vec<_> = run.events_named("retry").iter().map(|retry| retry["code"].clone()).collect();
+        assert_eq!(codes, ["changed"], "{kind:?}: {}", run.output);
+        assert_carried(&from, &to);
+    }
+}
+
+/// Of whatever is in the first folder, finished or not.
+fn bytes_below(folder: &Path) -> u64 {
+    let Ok(folder) = fs::read_dir(folder.join("d000")) else { return 0 };
+    folder.filter_map(|it| it.ok()?.metadata().ok()).map(|it| it.len()).sum()
 }

@@ -1,5 +1,5 @@
 //! The wire between the engine and a server: a TCP proxy that counts and times what goes through, and
-//! breaks it as it's told to. Looks at HTTP only as far as the first line of each request.
+//! breaks it as it's told to. Looks at HTTP only as far as the head of each request.
 
 use std::{
     io::{Read, Write},
@@ -37,7 +37,8 @@ pub(crate) enum Fault {
 /// Which request has which fault, by its number from 0.
 pub(crate) type Plan = fn(u64) -> Option<Fault>;
 
-/// What is answered to a request, by its first line, instead of what the server would.
+/// What is answered to a request, by its head (the first line, then the headers), instead of what the
+/// server would.
 pub(crate) type Answers = fn(&str) -> Option<Canned>;
 
 /// An answer of S3's.
@@ -65,7 +66,7 @@ struct Shared {
     requests: AtomicU64,
     /// Bytes to the server and from it, with the time at which they passed.
     passed: Mutex<Vec<(Duration, u64)>>,
-    lines: Mutex<Vec<(Duration, String)>>,
+    heads: Mutex<Vec<(Duration, String)>>,
 }
 
 // === impl Wire ===
@@ -98,7 +99,7 @@ impl Wire {
             ended: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             passed: Mutex::default(),
-            lines: Mutex::default(),
+            heads: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
@@ -123,7 +124,13 @@ impl Wire {
 
     /// When each request came, and its first line.
     pub(crate) fn lines(&self) -> Vec<(Duration, String)> {
-        self.shared.lines.lock().unwrap().clone()
+        let first = |head: String| head.lines().next().unwrap_or_default().to_owned();
+        self.heads().into_iter().map(|(when, head)| (when, first(head))).collect()
+    }
+
+    /// The same with all headers, as they were written.
+    pub(crate) fn heads(&self) -> Vec<(Duration, String)> {
+        self.shared.heads.lock().unwrap().clone()
     }
 
     /// When how many bytes passed, in both directions.
@@ -155,11 +162,10 @@ impl Shared {
         let mut request = Message::default();
         let mut answer = Message::default();
         while let Some(head) = request.head(&mut client) {
-            let line = head.lines().next().unwrap_or_default().to_owned();
-            let is_head = line.starts_with("HEAD ");
+            let is_head = head.starts_with("HEAD ");
             let fault = (self.plan)(self.requests.fetch_add(1, Ordering::Relaxed));
-            let canned = (self.answers)(&line).or_else(|| fault.and_then(Canned::of));
-            self.lines.lock().unwrap().push((self.begin.elapsed(), line));
+            let canned = (self.answers)(&head).or_else(|| fault.and_then(Canned::of));
+            self.heads.lock().unwrap().push((self.begin.elapsed(), head.clone()));
             if let Some(canned) = canned {
                 // The body is taken first: a client may read only when it has sent everything.
                 let taken = request.pass(&head, false, &mut client, None, u64::MAX, self);

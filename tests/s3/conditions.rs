@@ -34,10 +34,10 @@ fn what_changed_since_it_was_compared_is_compared_again() {
     run.expect_code(0);
     assert_eq!((run.objects("moved"), run.summary()["retries"].as_u64()), (1, Some(1)));
     let count = |method: &str| wire.lines().iter().filter(|(_, line)| line.starts_with(method)).count();
-    // Looked at before each of the two puts, both of which name what was seen (the header is signed).
+    // Looked at before each of the two puts, both of which name what was seen.
     assert_eq!((count("HEAD "), count("PUT ")), (2, 2), "{:?}", wire.lines());
-    let puts = wire.lines().into_iter().filter(|(_, line)| line.starts_with("PUT "));
-    assert!(puts.into_iter().all(|(_, line)| line.contains("if-match")), "{:?}", wire.lines());
+    let puts = wire.heads().into_iter().filter(|(_, head)| head.starts_with("PUT "));
+    assert!(puts.into_iter().all(|(_, head)| head.contains("\r\nif-match: ")), "{:?}", wire.lines());
     let fetched = scratch.path("fetched");
     server.client(&["fetch", "archive", fetched.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(fetched.join("a")).unwrap(), "newer and longer");
@@ -55,8 +55,8 @@ fn a_store_without_conditions_is_found_out() {
         }
     }
     server.client(&["fill", "archive", scratch.path("old").to_str().unwrap()]);
-    let wire = Wire::answering(server.port(), |line| {
-        let conditional = line.starts_with("PUT ") && line.contains("if-match");
+    let wire = Wire::answering(server.port(), |head| {
+        let conditional = head.starts_with("PUT ") && head.contains("\r\nif-match: ");
         conditional.then(|| Canned::error(501, "NotImplemented", "A header you provided implies functionality"))
     });
     let bucket = server.end_at(&wire.endpoint(), "archive");

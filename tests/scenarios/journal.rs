@@ -78,7 +78,8 @@ fn a_journal_of_an_older_engine_is_brought_up_to_date() {
     scratch.run(&pipeline).expect_code(0);
     edit(
         &journal(&scratch),
-        "ALTER TABLE runs DROP COLUMN worked; ALTER TABLE runs DROP COLUMN resumed; PRAGMA user_version = 1",
+        "DROP TABLE folders; ALTER TABLE runs DROP COLUMN worked; ALTER TABLE runs DROP COLUMN resumed; \
+         PRAGMA user_version = 1",
     );
     let status = scratch.engine(&["status"]);
     assert!(status.expect_code(3).output.contains("`engine run` brings it up to date"), "{}", status.output);

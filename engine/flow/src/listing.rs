@@ -6,7 +6,7 @@ mod folder;
 
 use std::sync::Arc;
 
-pub(crate) use self::folder::{Due, Folder, TakeDue};
+pub(crate) use self::folder::{Due, Folder, Mark, TakeDue};
 use crate::{
     error::{Code, Error},
     object::{Entry, Key, Kind, Object},
@@ -26,7 +26,11 @@ pub(crate) struct Walk<L> {
     flat: bool,
     /// Where directories go when they're due; none if they aren't put.
     take_due: Option<TakeDue>,
+    passes: Option<Passes>,
 }
+
+/// Says of a folder what is in it where all of that is done, so that it needn't be listed.
+pub(crate) type Passes = Box<dyn Fn(&Object) -> Option<Mark>>;
 
 struct Level<L> {
     /// The folder that's listed here; none for the root.
@@ -76,7 +80,13 @@ impl<L: Listing> Walk<L> {
     /// A walk of everything, or of what is behind `after` in a flat listing whose keys ascend.
     pub(crate) fn new(ordered: bool, after: Option<Key>, take_due: Option<TakeDue>) -> Self {
         let root = Level { last: after, ..Level::new(None, None) };
-        Self { levels: vec![root], ordered, flat: true, take_due }
+        Self { levels: vec![root], ordered, flat: true, take_due, passes: None }
+    }
+
+    /// The same without the folders that are done.
+    pub(crate) fn passing_over(mut self, passes: Option<Passes>) -> Self {
+        self.passes = passes;
+        self
     }
 
     /// Whether there was no folder so far.
@@ -128,6 +138,9 @@ impl<L: Listing> Walk<L> {
         let (too_deep, ordered) = (self.levels.len() > MAX_DEPTH, self.ordered);
         let level = self.levels.last_mut()?;
         level.entries += 1;
+        if let Some(guard) = &level.guard {
+            guard.expect();
+        }
         self.flat &= !matches!(entry, Entry::Folder(_));
         let (object, is_folder) = match entry {
             Entry::Object(object) => (object, false),
@@ -153,6 +166,13 @@ impl<L: Listing> Walk<L> {
         if !is_folder {
             return Some(Found::Object { object, folder: level.guard.clone() });
         }
+        if let Some(mark) = self.passes.as_ref().and_then(|passes| passes(&object)) {
+            if let Some(guard) = &level.guard {
+                guard.mark(mark);
+                guard.settle();
+            }
+            return None;
+        }
         let guard =
             self.take_due.as_ref().map(|take| Folder::open(object.clone(), level.guard.clone(), Arc::clone(take)));
         self.levels.push(Level::new(Some(object), guard));
@@ -162,6 +182,9 @@ impl<L: Listing> Walk<L> {
     /// The innermost folder has been listed.
     fn leave(&mut self) -> Option<Found> {
         let level = self.levels.pop()?;
+        if let (Some(guard), 1..) = (&level.guard, level.entries) {
+            guard.end();
+        }
         let object = level.folder.filter(|_| level.entries == 0)?;
         let folder = self.levels.last().and_then(|parent| parent.guard.clone());
         Some(Found::EmptyFolder { object, folder })

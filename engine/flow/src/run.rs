@@ -12,16 +12,17 @@ mod event;
 mod lister;
 mod mirror;
 mod queue;
+mod shared;
 mod spawn;
 #[cfg(test)]
 mod tests;
-mod together;
 mod view;
 mod worker;
 
 use std::{
     fmt,
     pin::pin,
+    sync::atomic::Ordering,
     sync::{Arc, Mutex},
 };
 
@@ -32,7 +33,7 @@ use self::{
     book::Book,
     context::{Context, NextAttempt, Tallies, content_bytes},
     lister::Lister,
-    together::{Leader, Taker, Together},
+    shared::{Leader, Shared, Taker},
     worker::Worker,
 };
 pub use self::{
@@ -93,7 +94,7 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
 
 /// The same as one of several agents: what this one did, and what all did where it has ended the run. Needs a
 /// journal. Neither sweeps before it nor deletes behind it.
-pub async fn run_together<So: OpenSource, Si: OpenSink>(
+pub async fn run_shared<So: OpenSource, Si: OpenSink>(
     job: Job,
     share: Arc<dyn Share>,
     sources: Arc<So>,
@@ -118,9 +119,9 @@ async fn run_as<So: OpenSource, Si: OpenSink>(
     let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, refused));
     let delete_extra = job.delete_extra.clone();
     let book = if share.is_some() { book.map(Book::shared) } else { book };
-    let together = share.map(|share| Arc::new(Together::new(share)));
+    let shared = share.map(|share| Arc::new(Shared::new(share)));
     let context = Context::new(job, None, sources.capabilities(), &*sinks);
-    let context = Arc::new(Context { book, together, ..context });
+    let context = Arc::new(Context { book, shared, ..context });
     context.tell(Event::RunStarted);
     let state = match refused {
         None => context.work(&sources, &sinks, spawn).await,
@@ -131,7 +132,7 @@ async fn run_as<So: OpenSource, Si: OpenSink>(
         state => state,
     };
     let mut summary = Summary::of(&context.meter, begin.elapsed(), state);
-    let totals = context.together.as_ref().and_then(|together| lock(&together.totals).take());
+    let totals = context.shared.as_ref().and_then(|shared| lock(&shared.totals).take());
     if let Some(book) = &context.book
         && let Err(error) = book.end(totals.as_ref().unwrap_or(&summary), context.queue.is_finished(), totals.is_some())
     {
@@ -203,17 +204,17 @@ impl Context {
         spawn: &impl Spawn,
     ) -> State {
         let is_resumed = self.book.as_ref().is_some_and(Book::is_resumed);
-        if self.together.is_none() && (self.sweep || is_resumed) {
+        if self.shared.is_none() && (self.sweep || is_resumed) {
             let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
             // Its own failure is told; a thread that dies is no reason not to move.
             let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::sweep(context, sinks)))).await;
         }
         let mut crew = Vec::with_capacity(self.transfer.workers.get() + 1);
         let (context, source, sink) = (Arc::clone(self), Arc::clone(sources), Arc::clone(sinks));
-        if let Some(together) = &self.together {
-            let taker = Taker::new(Arc::clone(self), Arc::clone(together));
+        if let Some(shared) = &self.shared {
+            let taker = Taker::new(Arc::clone(self), Arc::clone(shared));
             crew.push(spawn.spawn("taker".into(), Box::new(|| Box::pin(taker.run()))));
-            let leader = Leader::new(context, Arc::clone(together), source, sink);
+            let leader = Leader::new(context, Arc::clone(shared), source, sink);
             crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(leader.run()))));
         } else {
             crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(Lister::new(context, source, sink).run()))));
@@ -251,6 +252,9 @@ impl Context {
         let deletes = delete_extra.is_some();
         let cleaning = async move || {
             clean::end_orphans(&context, &*sinks).await;
+            if context.littered.load(Ordering::Relaxed) {
+                clean::sweep(Arc::clone(&context), Arc::clone(&sinks)).await;
+            }
             let Some(rules) = delete_extra else { return };
             let mirroring = mirror::mirror(&context, &*sinks, &rules);
             // What is deleted is deleted; the rest is the next run's.

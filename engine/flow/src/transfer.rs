@@ -8,7 +8,7 @@ mod reread;
 mod upload;
 mod verify;
 
-pub(crate) use self::batch::{MAX_BATCH_OBJECTS, MAX_BATCHED_BYTES, put_batch};
+pub(crate) use self::batch::{MAX_BATCH_OBJECTS, MAX_BATCHED_BYTES, Together, put_batch};
 pub(crate) use self::carry::{GRACE, settle};
 pub(crate) use self::copy::{copy, copy_part};
 pub(crate) use self::reread::{read_back, reread};

@@ -6,6 +6,7 @@ wasmtime::component::bindgen!({
     world: "everything",
     imports: {
         "culvert:connector/credentials.get": async | store | trappable,
+        "culvert:connector/exchange.send": async | store | trappable,
         "culvert:connector/posix.checksum": async | store | trappable,
         "culvert:connector/posix.list-directory": store | trappable,
         "wasi:sockets/types.[method]tcp-socket.send": store | trappable,

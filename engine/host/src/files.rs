@@ -28,7 +28,7 @@ use wasmtime::{
 };
 use wasmtime_wasi::{FsPerms, WasiView, filesystem::Descriptor, p3::bindings::filesystem::types::ErrorCode};
 
-use crate::{pool::Buffer, progress::Progress, state::State};
+use crate::{pool::Buffer, progress::Progress, state::State, turn::Turn};
 
 type Done = oneshot::Sender<Result<(), ErrorCode>>;
 
@@ -143,7 +143,10 @@ async fn outcome(result: oneshot::Receiver<Result<(), ErrorCode>>) -> wasmtime::
 
 /// The host-side copy: every chunk of a body into the file, in order. Returns where it ends.
 pub(crate) async fn carry(feed: &mut Feed, file: &File, mut offset: u64) -> io::Result<u64> {
+    // The whole of a file has one writer.
+    let turn = if feed.has_end() { None } else { Some(Turn::at(file)?) };
     while let Some(chunk) = std::future::poll_fn(|context| feed.poll_next(context)).await {
+        let _mine = turn.map(Turn::take);
         match &chunk {
             Chunk::Bytes(bytes) => file.write_all_at(bytes, offset)?,
             Chunk::Extent(extent) => copy_extent(extent, file, offset)?,

@@ -61,7 +61,7 @@ enum Need {
 
 /// What Rust's and Python's standard libraries import whether they use it or not (WASI 0.2, with an
 /// empty context behind it), and what the contract offers.
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     Rule { prefix: "wasi:filesystem/types@0.3", needs: Need::Folder },
     Rule { prefix: "wasi:filesystem/preopens@0.3", needs: Need::Folder },
     Rule { prefix: "culvert:connector/posix@0.1", needs: Need::Folder },
@@ -70,6 +70,7 @@ const RULES: [Rule; 14] = [
     Rule { prefix: "culvert:connector/tls@0.1", needs: Need::Socket },
     Rule { prefix: "wasi:http/types@0.3", needs: Need::Endpoint },
     Rule { prefix: "wasi:http/client@0.3", needs: Need::Endpoint },
+    Rule { prefix: "culvert:connector/exchange@0.1", needs: Need::Endpoint },
     Rule { prefix: "culvert:connector/credentials@0.1", needs: Need::Endpoint },
     Rule { prefix: "culvert:connector/types@0.1", needs: Need::Nothing },
     Rule { prefix: "wasi:filesystem/", needs: Need::Nothing },
@@ -115,8 +116,8 @@ impl Grants {
         }
         Some(format!(
             "the connector imports {}, which nothing in its pipeline grants; a connector may import wasi:filesystem \
-             and culvert:connector/posix where its table names a folder, wasi:http and culvert:connector/credentials \
-             where it names an endpoint, wasi:sockets and culvert:connector/tls where it names a server",
+             and culvert:connector/posix where its table names a folder, wasi:http, \
+             culvert:connector/exchange and culvert:connector/credentials where it names an endpoint, wasi:sockets and culvert:connector/tls where it names a server",
             uncovered.join(", ")
         ))
     }

@@ -4,6 +4,7 @@
 
 mod body;
 mod connect;
+mod exchange;
 mod failure;
 mod hooks;
 mod link;
@@ -11,7 +12,7 @@ mod settings;
 
 use std::{sync::Arc, time::Duration};
 
-use culvert_flow::tunnel::Tunnel;
+use culvert_flow::{body::MAX_CHUNK_BYTES, tunnel::Tunnel};
 use http::{Request, Response};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
@@ -22,7 +23,7 @@ use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 pub use self::settings::{Bind, Settings};
-pub(crate) use self::{body::Incoming, hooks::Hooks, link::replace_bodies};
+pub(crate) use self::{body::Incoming, exchange::Exchange, hooks::Hooks, link::replace_bodies};
 use self::{
     body::{Arriving, Leaving},
     connect::Dial,
@@ -35,7 +36,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Connections that one instance keeps for later: it does one call at a time, and a listing goes on
 /// beside it.
 const MAX_IDLE: usize = 4;
-/// Least buffer of a connection: an answer's head must fit.
+/// Least buffer of a connection: an answer's head must fit. It's a chunk's size where nothing limits it: a
+/// larger one saves no time, and every worker has two of them while a chunk is written.
 const LEAST_BUFFER_BYTES: usize = 64 * 1024;
 /// How long the first address of a name may take before the next one is tried beside it (RFC 8305,
 /// section 5).
@@ -82,9 +84,8 @@ impl Http {
         let connector = secured.https_or_http().enable_http1().wrap_connector(dial);
         let mut pool = Pool::builder(TokioExecutor::new());
         pool.pool_timer(TokioTimer::new()).pool_idle_timeout(KEEP_ALIVE).pool_max_idle_per_host(MAX_IDLE);
-        if let Some(bytes) = shared.settings.read_ahead {
-            pool.http1_max_buf_size(bytes.max(LEAST_BUFFER_BYTES));
-        }
+        let buffer = shared.settings.read_ahead.unwrap_or(MAX_CHUNK_BYTES).max(LEAST_BUFFER_BYTES);
+        pool.http1_max_buf_size(buffer);
         Client { shared, pool: pool.build(connector) }
     }
 }

@@ -25,3 +25,4 @@ mod sink;
 mod sockets;
 mod source;
 mod state;
+mod turn;

@@ -12,7 +12,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use crate::{
     access::Access,
     bindings::{
-        culvert::connector::{credentials, posix},
+        culvert::connector::{credentials, exchange, posix},
         exports::culvert::connector::{connector, copying, resuming, sink, sink_batch, source, source_batch},
     },
     credentials::Identity,
@@ -286,6 +286,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     http::replace_bodies(&mut linker)?;
     linker.allow_shadowing(false);
     posix::add_to_linker::<State, Posix>(&mut linker, |state| state)?;
+    exchange::add_to_linker::<State, http::Exchange>(&mut linker, |state| state)?;
     credentials::add_to_linker::<State, Identity>(&mut linker, |state| state)?;
     Ok(linker)
 }

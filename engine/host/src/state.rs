@@ -88,6 +88,11 @@ impl State {
         &mut self.network
     }
 
+    /// Its way to the servers that were granted.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
     pub(crate) fn credentials(&self) -> Credentials {
         self.credentials.clone()
     }

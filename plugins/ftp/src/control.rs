@@ -14,6 +14,7 @@ use culvert_sdk::{
 };
 
 pub(crate) use self::data::Data;
+use self::data::Reserve;
 use crate::{
     error::refused,
     features::Features,
@@ -35,6 +36,8 @@ pub(crate) struct Control {
     eager: bool,
     /// Whether EPSV is tried, and until it's refused.
     epsv: bool,
+    /// Where the server listens for the next data connection.
+    reserve: Option<Reserve>,
     pub(crate) features: Features,
     /// The folder that the login began in.
     pub(crate) home: Vec<u8>,

@@ -70,5 +70,50 @@ pub(crate) fn directory(key: String, modified: Option<Instant>) -> Object {
 }
 
 fn plain(key: String, kind: &str, size: Option<u64>, modified: Option<Instant>, attributes: Vec<Attribute>) -> Object {
-    Object { key, kind: kind.to_owned(), size, modified, version: None, checksums: Vec::new(), attributes }
+    let version = match (kind, size, modified) {
+        ("file", Some(size), Some(modified)) => Some(Version { size, modified }.text()),
+        _ => None,
+    };
+    Object { key, kind: kind.to_owned(), size, modified, version, checksums: Vec::new(), attributes }
+}
+
+/// All that a server tells of a file's content: a file that's written twice within a second, with as many
+/// bytes, is the same to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Version {
+    pub(crate) size: u64,
+    pub(crate) modified: Instant,
+}
+
+// === impl Version ===
+
+impl Version {
+    /// As an object's tag.
+    fn text(self) -> String {
+        let Self { size, modified: Instant { seconds, nanoseconds } } = self;
+        format!("{size}@{seconds}.{nanoseconds:09}")
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (size, time) = text.split_once('@')?;
+        let (seconds, nanoseconds) = time.split_once('.')?;
+        let modified = Instant { seconds: seconds.parse().ok()?, nanoseconds: nanoseconds.parse().ok()? };
+        Some(Self { size: size.parse().ok()?, modified })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_it_was_written() {
+        for (size, seconds, nanoseconds) in [(0, 0, 0), (u64::MAX, -1, 999_999_999), (4096, 1_772_323_199, 5)] {
+            let version = Version { size, modified: Instant { seconds, nanoseconds } };
+            assert_eq!(Version::parse(&version.text()), Some(version));
+        }
+        for text in ["", "4096", "4096@", "-1@0.0", "1@0", "x@0.0"] {
+            assert_eq!(Version::parse(text), None, "{text}");
+        }
+    }
 }

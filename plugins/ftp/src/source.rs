@@ -21,6 +21,7 @@ use crate::{
     Ftp,
     control::{Command, Control, Data},
     error::refused,
+    object::{self, Version},
     path::Root,
     session::{Held, Session},
     session_of_instance, time,
@@ -41,10 +42,17 @@ impl Guest for Ftp {
         session.run(async |control, root| stat(control, root, &key).await).await
     }
 
-    async fn read(key: String, range: Range, _version: Option<String>) -> Result<Reading, Error> {
+    async fn read(key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {
         let session = session_of_instance()?;
-        read(session, key, range).await
+        read(session, Wanted { key, range, version }).await
     }
+}
+
+/// What is to be read.
+struct Wanted {
+    key: String,
+    range: Range,
+    version: Option<String>,
 }
 
 /// A reading under way on the control connection that's held.
@@ -55,10 +63,14 @@ struct Opened {
     received: FutureReader<Result<(), ErrorCode>>,
 }
 
-async fn read(session: Rc<Session>, key: String, range: Range) -> Result<Reading, Error> {
-    let (opened, held) = session.with(async |control, root| open(control, root, &key, range).await).await?;
+async fn read(session: Rc<Session>, wanted: Wanted) -> Result<Reading, Error> {
+    let opening = session.with(async |control, root| match known(control, &wanted) {
+        Some(object) => open_known(control, root, object).await,
+        None => open(control, root, &wanted).await,
+    });
+    let (opened, held) = opening.await?;
     let Opened { object, data, bytes, received } = opened;
-    let size = object.size;
+    let (size, range) = (object.size, wanted.range);
     let to_the_end = range.length.is_none_or(|length| size.is_none_or(|size| range.offset + length >= size));
     let opened = object.clone();
     let outcome = stream::outcome(async move {
@@ -69,8 +81,36 @@ async fn read(session: Rc<Session>, key: String, range: Range) -> Result<Reading
     Ok(Reading { object, data: bytes, outcome })
 }
 
+/// A whole file of which the engine knows what the server would say: where it isn't so any more, the
+/// number of its bytes or its time will tell in the end.
+fn known(control: &Control, wanted: &Wanted) -> Option<Object> {
+    let whole = wanted.range.offset == 0 && wanted.range.length.is_none() && control.features.mdtm;
+    let version = wanted.version.as_deref().filter(|_| whole).and_then(Version::parse)?;
+    Some(object::file(wanted.key.clone(), Some(version.size), Some(version.modified)))
+}
+
+/// Has the server send without asking it anything before.
+async fn open_known(control: &mut Control, root: &Root, object: Object) -> Result<Opened, Error> {
+    let path = root.path(&object.key)?;
+    let socket = control.open_data().await?;
+    let data = match control.begin_data(socket, &[Command::with("RETR", &path)?]).await? {
+        Ok(data) => data,
+        // Who refuses a file that isn't there and one that may not be read in the same words, tells only
+        // of the one how large it is.
+        Err(reply) if reply.code == 550 => {
+            let size = control.ask(Command::with("SIZE", &path)?).await?;
+            stat::file(&object.key, &size, None)?;
+            return Err(refused("read", &object.key, &reply));
+        }
+        Err(reply) => return Err(refused("read", &object.key, &reply)),
+    };
+    let (bytes, received) = data.socket.receive();
+    Ok(Opened { object, data, bytes, received })
+}
+
 /// Asks for size, time and a data connection in one go, and has the server send.
-async fn open(control: &mut Control, root: &Root, key: &str, range: Range) -> Result<Opened, Error> {
+async fn open(control: &mut Control, root: &Root, wanted: &Wanted) -> Result<Opened, Error> {
+    let Wanted { key, range, version } = wanted;
     let path = root.path(key)?;
     let mut commands = vec![Command::with("SIZE", &path)?, control.passive()];
     let has_time = control.features.mdtm;
@@ -81,6 +121,9 @@ async fn open(control: &mut Control, root: &Root, key: &str, range: Range) -> Re
     let (size, passive) = (control.reply().await?, control.reply().await?);
     let time = if has_time { Some(control.reply().await?) } else { None };
     let object = stat::file(key, &size, time.as_ref())?;
+    if version.is_some() && object.version.is_some() && *version != object.version {
+        return Err(error::changed(format!("{} isn't any more what it was when it was listed", quote(key))));
+    }
     let socket = control.connect_data(passive).await?;
     let mut commands = Vec::new();
     if range.offset > 0 {
@@ -115,7 +158,11 @@ async fn conclude(
         return Err(refused("read", &object.key, &reply));
     }
     if object.modified.is_some() && to_the_end {
-        let time = control.ask(Command::with("MDTM", &root.path(&object.key)?)?).await?;
+        // Where the server listens for the next file comes along with the word on this one.
+        let passive = control.passive();
+        control.send(&[Command::with("MDTM", &root.path(&object.key)?)?, passive]).await?;
+        let (time, passive) = (control.reply().await?, control.reply().await?);
+        control.keep(passive);
         if time.is_done() && time::parse(&time.text()) != object.modified {
             return Err(error::changed(format!("{} was changed while it was read", quote(&object.key))));
         }

@@ -12,6 +12,7 @@ use culvert_sdk::{
     credentials, error,
     http::{self, Request, Response},
     types::Error,
+    xml::{self, Element},
 };
 
 use crate::{
@@ -21,7 +22,6 @@ use crate::{
     key,
     request::Draft,
     signature::{Scope, Signer},
-    xml::{self, Element},
 };
 
 /// Longest answer in bytes: a thousand listed objects with keys of 1 KiB, each byte escaped to three.

@@ -7,10 +7,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use culvert_sdk::{
     error::{self, quote},
     http::Response,
+    time,
     types::Error,
+    xml,
 };
-
-use crate::{time, xml};
 
 /// Longest part of the service's own words in a message, in characters.
 const MAX_WORDS: usize = 300;

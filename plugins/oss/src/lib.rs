@@ -17,8 +17,6 @@ mod request;
 mod signature;
 mod sink;
 mod source;
-mod time;
-mod xml;
 
 use culvert_sdk::{
     connector::{self, Description, Role},

@@ -2,10 +2,10 @@
 
 use culvert_sdk::{
     http::Response,
+    time,
     types::{Attribute, Checksum, Object},
+    xml::Element,
 };
-
-use crate::{time, xml::Element};
 
 /// Headers of user metadata begin with it.
 const METADATA: &str = "x-oss-meta-";

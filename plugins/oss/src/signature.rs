@@ -8,9 +8,10 @@ mod v4;
 
 use std::fmt;
 
+use culvert_sdk::time;
 use serde::Deserialize;
 
-use crate::{request::Draft, time};
+use crate::request::Draft;
 
 /// How requests are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

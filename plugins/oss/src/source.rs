@@ -10,6 +10,7 @@ use culvert_sdk::{
     source::{Guest, Reading},
     stream::{self, Entries},
     types::{Entry, Error, Object, Range, Unreadable},
+    xml::Element,
 };
 
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     config::Symlinks,
     link, object,
     request::Draft,
-    xml::Element,
 };
 
 /// Most keys of a page, as many as the service gives.
@@ -145,11 +145,8 @@ impl Store {
         if is_part != (answer.status == 206) {
             return Err(attempt.malformed("it's another range than was asked for"));
         }
-        let server = answer.server().to_owned();
         let object = object::answered(key, &answer);
-        let (data, ended) = answer.into_body();
-        let outcome =
-            stream::outcome(async move { ended.await.map(drop).map_err(|code| http::failure(&server, code)) });
+        let (data, outcome) = answer.into_body();
         Ok(Reading { object, data, outcome })
     }
 }

@@ -1,42 +1,41 @@
-//! A bucket and the SDK's client for it. Makes presigned requests for what carries an object's bytes
-//! and sends them with the engine's stream; everything else goes through the SDK.
+//! A bucket and the way to it: requests are made and signed here, answers taken apart as far as all of
+//! them have it in common. Retries nothing.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    time::Duration,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_s3::{
-    Client,
-    config::{
-        BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
-    },
-    presigning::{PresignedRequest, PresigningConfig},
-};
 use culvert_sdk::{
+    StreamReader,
     connector::Role,
-    error,
+    credentials, error,
     http::{self, Body, Request, Response},
     types::Error,
+    xml::{self, Element},
 };
 
 use crate::{
+    address::Address,
     config::Config,
-    error::{Answer, Attempt, REGION, seconds},
+    error::{Answer, Attempt, EMBEDDED, REGION, seconds},
     key,
-    transport::{FromEngine, MAX_ANSWER_BYTES, Transport},
+    request::Draft,
+    signature::{Payload, Signer},
 };
 
-/// How long a presigned request may be sent after it was made: it's sent at once, and a store's clock
-/// may be wrong by 15 minutes.
-const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
+/// Longest answer of the store in bytes: a thousand listed objects with keys of 1 KiB, each byte
+/// escaped to three.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
+/// With `ENABLED`, the answer about an object has the checksum that the store keeps.
+pub(crate) const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 
 /// What an instance has.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) config: Config,
-    pub(crate) client: Client,
+    address: Address,
+    signer: Signer,
     role: Role,
     /// Whether the store takes CRC-64/NVME for uploads in parts: not known to be wrong yet.
     pub(crate) knows_checksums: Cell<bool>,
@@ -63,28 +62,21 @@ pub(crate) struct Place {
     pub(crate) prefix: String,
 }
 
+/// A request's body.
+pub(crate) enum Content<'a> {
+    Empty,
+    Bytes(&'a [u8]),
+    /// The engine's; `content-length` is in the draft.
+    Stream(StreamReader<u8>),
+}
+
 // === impl Store ===
 
 impl Store {
     pub(crate) fn new(config: Config, role: Role) -> Self {
-        let sdk = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .endpoint_url(config.endpoint.trim_end_matches('/'))
-            .force_path_style(config.force_path_style)
-            .credentials_provider(FromEngine)
-            .http_client(Transport)
-            // The engine retries, waits and watches; it also keeps the credentials.
-            .identity_cache(IdentityCache::no_cache())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            // Many stores refuse checksums that they don't know.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .build();
         Self {
-            client: Client::from_conf(sdk),
+            address: Address::of(&config),
+            signer: Signer::default(),
             config,
             role,
             knows_checksums: Cell::new(true),
@@ -96,19 +88,16 @@ impl Store {
 
     /// Lists one object, and for a sink begins and drops an upload: it needs both rights.
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        let attempt = self.attempt("list", None);
-        let listing = self.client.list_objects_v2().bucket(&self.config.bucket).prefix(&self.config.prefix).max_keys(1);
-        listing.send().await.map_err(|failure| attempt.failed(&failure))?;
+        let listing = Draft::of_bucket("GET").query("list-type", "2").query("max-keys", "1");
+        let listing = listing.query("prefix", &self.config.prefix);
+        self.ask(listing, Content::Empty, self.attempt("list", None)).await?;
         if self.role == Role::Source {
             return Ok(());
         }
         let key = format!("{}.culvert-check", self.config.prefix);
         let attempt = self.attempt("begin an upload in", None);
-        let begun = self.client.create_multipart_upload().bucket(&self.config.bucket).key(&key).send().await;
-        let begun = begun.map_err(|failure| attempt.failed(&failure))?;
-        let abort = self.client.abort_multipart_upload().bucket(&self.config.bucket).key(&key);
-        let aborted = abort.set_upload_id(begun.upload_id).send().await;
-        aborted.map(drop).map_err(|failure| attempt.failed(&failure))
+        let id = self.initiate(Draft::new("POST", &key), attempt).await?;
+        self.send(Draft::new("DELETE", &key).query("uploadId", id), Content::Empty, attempt).await.map(drop)
     }
 
     /// The bucket's key of an object.
@@ -123,19 +112,46 @@ impl Store {
         Attempt { endpoint: self.config.endpoint.trim_end_matches('/'), bucket: &self.config.bucket, operation, key }
     }
 
-    /// Sends a presigned request. Statuses below 300 are answers.
+    /// The store's id of a new upload.
+    ///
+    /// # Errors
+    /// What the store said instead.
+    pub(crate) async fn initiate(&self, draft: Draft<'_>, attempt: Attempt<'_>) -> Result<String, Error> {
+        let answer = self.ask(draft.query("uploads", ""), Content::Empty, attempt).await?;
+        let id = answer.text("UploadId").filter(|id| !id.is_empty()).map(str::to_owned);
+        id.ok_or_else(|| attempt.malformed("the answer has no id of an upload"))
+    }
+
+    /// Sends a request whose answer is XML.
+    ///
+    /// # Errors
+    /// What the store said instead.
+    pub(crate) async fn ask(
+        &self,
+        draft: Draft<'_>,
+        content: Content<'_>,
+        attempt: Attempt<'_>,
+    ) -> Result<Element, Error> {
+        let body = self.send(draft, content, attempt).await?.collect(MAX_ANSWER_BYTES).await?;
+        match xml::parse(&body) {
+            // What takes long is answered before its end is known, with a status that says nothing.
+            Some(root) if root.name == "Error" => Err(attempt.answered(&Answer::parse(EMBEDDED, &body, None))),
+            Some(root) => Ok(root),
+            None => Err(attempt.malformed("the answer isn't XML")),
+        }
+    }
+
+    /// Sends a request. Statuses below 300 are answers.
     ///
     /// # Errors
     /// What the store said instead.
     pub(crate) async fn send(
         &self,
-        presigned: PresignedRequest,
-        body: Body,
+        draft: Draft<'_>,
+        content: Content<'_>,
         attempt: Attempt<'_>,
     ) -> Result<Response, Error> {
-        let headers = presigned.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
-        let (method, url) = (presigned.method().to_owned(), presigned.uri().to_owned());
-        let answer = http::send(Request { method, url, headers, body }).await?;
+        let answer = http::send(self.signed(draft, content).await?).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
@@ -144,10 +160,25 @@ impl Store {
         let body = answer.collect(MAX_ANSWER_BYTES).await.unwrap_or_default();
         Err(attempt.answered(&Answer { region, ..Answer::parse(status, &body, retry_after) }))
     }
+
+    async fn signed(&self, draft: Draft<'_>, content: Content<'_>) -> Result<Request, Error> {
+        let missing = || error::unauthenticated("the engine has no credentials for this pipeline");
+        // Asked for every time: the engine knows when a credential has to be renewed.
+        let credential = credentials::get().await?.ok_or_else(missing)?;
+        let (payload, body) = match content {
+            Content::Empty => (Payload::Empty, Body::Empty),
+            Content::Bytes(bytes) => (Payload::of(bytes), Body::Bytes(bytes.to_vec())),
+            Content::Stream(data) => (Payload::Unsigned, Body::Stream(data)),
+        };
+        let path = self.address.path(&draft);
+        let (method, url) = (draft.method.to_owned(), self.address.url(&path, &draft));
+        let headers = self.signer.sign(draft, &path, &payload, &self.address, &credential, now());
+        Ok(Request { method, url, headers, body })
+    }
 }
 
-/// # Errors
-/// Never, for a time below a week.
-pub(crate) fn presigning() -> Result<PresigningConfig, Error> {
-    PresigningConfig::expires_in(SIGNED_FOR).map_err(|_| error::internal("a signature's time is out of range"))
+/// What time it is on this machine, in seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

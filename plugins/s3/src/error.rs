@@ -1,13 +1,12 @@
 //! What a store answered, in the contract's words: where, what, and what to do about it. Never shows
 //! a header or a key's secret half.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::time::Duration;
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use culvert_sdk::{
     error::{self, quote},
     types::Error,
+    xml,
 };
 
 /// Longest part of a store's own words in a message, in characters.
@@ -16,9 +15,8 @@ const MAX_WORDS: usize = 300;
 /// The header in which a store says where a bucket is.
 pub(crate) const REGION: &str = "x-amz-bucket-region";
 
-/// An error of the contract on its way through the SDK.
-#[derive(Debug)]
-pub(crate) struct Carried(pub(crate) Error);
+/// The status of an error that came with another one: S3's own for what it failed at.
+pub(crate) const EMBEDDED: u16 = 500;
 
 /// What was tried, and where.
 #[derive(Debug, Clone, Copy)]
@@ -43,44 +41,9 @@ pub(crate) struct Answer {
     pub(crate) region: Option<String>,
 }
 
-impl fmt::Display for Carried {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.message)
-    }
-}
-
-impl StdError for Carried {}
-
 // === impl Attempt ===
 
 impl Attempt<'_> {
-    /// A failure of the SDK: an answer of the store, or what kept it from answering.
-    pub(crate) fn failed<E>(&self, failure: &SdkError<E, HttpResponse>) -> Error
-    where
-        E: ProvideErrorMetadata + StdError + 'static,
-    {
-        if let Some(carried) = carried(failure) {
-            return carried;
-        }
-        let Some(raw) = failure.raw_response() else {
-            return error::internal(format!("{}: the request could not be made", self.what()));
-        };
-        let retry_after = raw.headers().get("retry-after").and_then(seconds);
-        let metadata = failure.as_service_error().map(ProvideErrorMetadata::meta);
-        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let mut answer = Answer {
-            status: raw.status().as_u16(),
-            code: text(metadata.and_then(|it| it.code())),
-            words: text(metadata.and_then(|it| it.message())),
-            retry_after,
-            region: raw.headers().get(REGION).map(str::to_owned),
-        };
-        if answer.status < 300 {
-            answer.code = "MalformedResponse".to_owned();
-        }
-        self.answered(&answer)
-    }
-
     /// An answer that isn't a success.
     pub(crate) fn answered(&self, answer: &Answer) -> Error {
         let (code, advice) = meaning(answer.status, &answer.code);
@@ -105,6 +68,11 @@ impl Attempt<'_> {
         }
     }
 
+    /// An answer that isn't S3's.
+    pub(crate) fn malformed(&self, what: &str) -> Error {
+        error::protocol(format!("{}: {what}; check the endpoint", self.what()))
+    }
+
     /// What couldn't be done.
     pub(crate) fn what(&self) -> String {
         let Self { endpoint, bucket, operation, key } = self;
@@ -113,18 +81,6 @@ impl Attempt<'_> {
             None => format!("cannot {operation} bucket {bucket} at {endpoint}"),
         }
     }
-}
-
-/// The contract's error that the SDK carried through, if there is one.
-fn carried(failure: &(dyn StdError + 'static)) -> Option<Error> {
-    let mut next = Some(failure);
-    while let Some(failure) = next {
-        if let Some(Carried(error)) = failure.downcast_ref() {
-            return Some(error.clone());
-        }
-        next = failure.source();
-    }
-    None
 }
 
 /// The contract's code for an answer, and what to do about it.
@@ -163,7 +119,6 @@ fn meaning(status: u16, code: &str) -> (&'static str, &'static str) {
         ("EntityTooLarge", _) | (_, 413) => ("too-large", "the store takes no object of this size"),
         ("KeyTooLongError", _) => ("invalid-key", "shorten the key or the prefix"),
         ("NotImplemented" | "MethodNotAllowed", _) | (_, 405 | 501) => ("unsupported", "the store can't do this"),
-        ("MalformedResponse", _) => ("protocol", "the answer isn't S3's: check the endpoint"),
         (_, 503) => ("throttled", ""),
         (_, 500..) => ("unavailable", ""),
         (_, 404) => ("not-found", ""),
@@ -181,14 +136,9 @@ pub(crate) fn seconds(value: &str) -> Option<Duration> {
 impl Answer {
     /// From the XML of an error (`<Error><Code>..</Code><Message>..</Message>`), as far as it's one.
     pub(crate) fn parse(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
-        let text = String::from_utf8_lossy(body);
-        let element = |name: &str| {
-            let (_, rest) = text.split_once(&format!("<{name}>"))?;
-            let (content, _) = rest.split_once(&format!("</{name}>"))?;
-            Some(content.to_owned())
-        };
-        let code = element("Code").unwrap_or_default();
-        let words = element("Message").unwrap_or_default();
+        let root = xml::parse(body).filter(|root| root.name == "Error").unwrap_or_default();
+        let text = |name: &str| root.text(name).unwrap_or_default().to_owned();
+        let (code, words) = (text("Code"), text("Message"));
         Self { status, code, words, retry_after, region: None }
     }
 }

@@ -5,14 +5,16 @@
 //! nothing, and this connector never retries by itself.
 
 // In the order in which the data flows.
+mod address;
 mod client;
 mod config;
 mod error;
 mod key;
 mod object;
+mod request;
+mod signature;
 mod sink;
 mod source;
-mod transport;
 
 use culvert_sdk::{
     connector::{self, Description, Role},

@@ -1,28 +1,28 @@
 //! What a store tells of an object, in the contract's words: listed, looked up, or opened.
 
-use aws_sdk_s3::{operation::head_object::HeadObjectOutput, primitives::DateTime, types::Object as Listed};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use culvert_sdk::{
     http::Response,
+    time,
     types::{Attribute, Checksum, Object},
-    wasi::clocks::system_clock::Instant,
+    xml::Element,
 };
 
 /// Length of an MD5 in hex digits.
 const MD5_DIGITS: usize = 32;
 /// Headers of user metadata begin with it.
-const METADATA: &str = "x-amz-meta-";
+pub(crate) const METADATA: &str = "x-amz-meta-";
 
 /// An object of a listing. Its type and metadata aren't in there.
-pub(crate) fn listed(key: String, it: &Listed) -> Object {
+pub(crate) fn listed(key: String, it: &Element) -> Object {
     Object {
         key,
         kind: "file".to_owned(),
-        size: it.size.and_then(|size| u64::try_from(size).ok()),
-        modified: it.last_modified.as_ref().map(instant),
-        version: it.e_tag.clone(),
+        size: it.text("Size").and_then(|size| size.parse().ok()),
+        modified: it.text("LastModified").and_then(time::listed),
+        version: it.text("ETag").map(str::to_owned),
         checksums: Vec::new(),
-        attributes: it.storage_class.iter().map(|class| attribute("storage-class", class.as_str())).collect(),
+        attributes: it.text("StorageClass").map(|class| attribute("storage-class", class)).into_iter().collect(),
     }
 }
 
@@ -32,25 +32,10 @@ pub(crate) fn folder(key: String) -> Object {
     Object { key, kind: "directory".to_owned(), size, modified, version, checksums, attributes }
 }
 
-/// An object that was looked up.
-pub(crate) fn looked_up(key: String, it: &HeadObjectOutput, etag_is_md5: bool) -> Object {
-    let mut attributes = Vec::new();
-    attributes.extend(it.content_type.iter().map(|text| attribute("content-type", text)));
-    attributes.extend(it.storage_class.iter().map(|class| attribute("storage-class", class.as_str())));
-    let metadata = it.metadata.iter().flatten();
-    attributes.extend(metadata.map(|(name, value)| attribute(&format!("user.{name}"), value)));
-    let opaque = !etag_is_md5
-        || it.sse_customer_algorithm.is_some()
-        || it.server_side_encryption.as_ref().is_some_and(|kind| kind.as_str().starts_with("aws:"));
-    Object {
-        key,
-        kind: "file".to_owned(),
-        size: it.content_length.and_then(|size| u64::try_from(size).ok()),
-        modified: it.last_modified.as_ref().map(instant),
-        version: it.e_tag.clone(),
-        checksums: checksums(it.e_tag.as_deref().filter(|_| !opaque), it.checksum_crc64_nvme.as_deref()),
-        attributes,
-    }
+/// An object that was looked up as a whole.
+pub(crate) fn looked_up(key: String, answer: &Response, etag_is_md5: bool) -> Object {
+    let size = answer.header("content-length").and_then(|text| text.parse().ok());
+    opened(key, size, answer, etag_is_md5)
 }
 
 /// An object that was opened, from its answer's headers. `size` is that of the whole object.
@@ -63,14 +48,11 @@ pub(crate) fn opened(key: String, size: Option<u64>, answer: &Response, etag_is_
             attributes.push(attribute(&format!("user.{name}"), value));
         }
     }
-    let modified = answer.header("last-modified");
-    let modified =
-        modified.and_then(|text| DateTime::from_str(text, aws_sdk_s3::primitives::DateTimeFormat::HttpDate).ok());
     Object {
         key,
         kind: "file".to_owned(),
         size,
-        modified: modified.as_ref().map(instant),
+        modified: answer.header("last-modified").and_then(time::of_header).map(time::instant),
         version: answer.header("etag").map(str::to_owned),
         checksums: checksums_of(answer, etag_is_md5),
         attributes,
@@ -101,11 +83,6 @@ pub(crate) fn md5(etag: &str) -> Option<Vec<u8>> {
         return None;
     }
     (0..MD5_DIGITS).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
-}
-
-/// In whole seconds: a listing tells fractions, an answer's header doesn't.
-fn instant(time: &DateTime) -> Instant {
-    Instant { seconds: time.secs(), nanoseconds: 0 }
 }
 
 fn attribute(name: &str, value: &str) -> Attribute {

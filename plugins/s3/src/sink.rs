@@ -16,7 +16,12 @@ use culvert_sdk::{
     types::{Checksum, Error, Object},
 };
 
-use crate::{S3, STORE, client::Store};
+use crate::{
+    S3, STORE,
+    client::{CHECKSUM_MODE, Content, Store},
+    object,
+    request::Draft,
+};
 
 impl Guest for S3 {
     async fn put(
@@ -72,11 +77,18 @@ impl Guest for S3 {
 impl Store {
     async fn delete(&self, key: &str, full: String) -> Result<(), Error> {
         let attempt = self.attempt("delete", Some(key));
-        let deleted = self.client.delete_object().bucket(&self.config.bucket).key(full).send().await;
-        match deleted.map_err(|failure| attempt.failed(&failure)) {
+        match self.send(Draft::new("DELETE", &full), Content::Empty, attempt).await {
             Err(error) if error.code == "not-found" => Ok(()),
             other => other.map(drop),
         }
+    }
+
+    /// What became of an object whose answer didn't say it, with the checksum that the store keeps.
+    async fn stored(&self, key: String, full: &str) -> Result<Object, Error> {
+        let attempt = self.attempt("look up", Some(&key));
+        let draft = Draft::new("HEAD", full).header(CHECKSUM_MODE, "ENABLED");
+        let head = self.send(draft, Content::Empty, attempt).await?;
+        Ok(object::looked_up(key, &head, self.config.etag_is_md5))
     }
 
     /// Looks before a put whether something is there, for stores that can't do it themselves.

@@ -18,6 +18,7 @@ pub mod socket;
 pub mod stream;
 pub mod temporary;
 pub mod time;
+pub mod xml;
 
 pub use bindings::{
     connector::exports::culvert::connector::connector,

@@ -189,7 +189,7 @@ impl Runner<'_> {
         let (source, sink, share) = (Arc::clone(source), Arc::clone(sink), self.share.clone());
         let mut running = std::pin::pin!(async move {
             match share {
-                Some(share) => culvert_flow::run::run_together(job, share, source, sink, &ThreadPerWorker).await,
+                Some(share) => culvert_flow::run::run_shared(job, share, source, sink, &ThreadPerWorker).await,
                 None => (culvert_flow::run::run(job, source, sink, &ThreadPerWorker).await, None),
             }
         });

@@ -12,7 +12,7 @@ use super::{
     record::{Item, Outcome},
     schema,
 };
-use crate::{error::Error, object::Key, rules::Overwrite};
+use crate::{error::Error, listing::Mark, object::Key, rules::Overwrite};
 
 const FIND: &str =
     "SELECT run, outcome, settled, kind, size, modified, version, attributes FROM objects WHERE key = ?1";
@@ -110,6 +110,20 @@ impl Lookup {
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row(params![first, behind, run, Outcome::DELETED], |row| row.get(0))
+        };
+        read().map_err(|error: rusqlite::Error| schema::failure(&self.path, &error))
+    }
+
+    /// What is in a folder, if the run under way has done all of that and the folder is as it was then.
+    pub(crate) fn whole(&self, folder: &Item) -> Result<Option<Mark>, Error> {
+        let sql = "SELECT kept, touched FROM folders \
+                   WHERE key = ?1 AND modified IS ?2 AND version IS ?3 AND attributes IS ?4";
+        let Item { key, modified, version, attributes, .. } = folder;
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let values = params![key.as_str(), modified, version.as_deref(), attributes];
+            let mark = |row: &Row<'_>| Ok(Mark { kept: row.get(0)?, touched: row.get(1)? });
+            statement.query_row(values, mark).optional()
         };
         read().map_err(|error: rusqlite::Error| schema::failure(&self.path, &error))
     }

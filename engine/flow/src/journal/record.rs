@@ -13,6 +13,7 @@ use crate::{
     compare::SkipReason,
     error::Error,
     hash::Hasher,
+    listing::Mark,
     meter::Meter,
     object::{Algorithm, Checksums, Key, Kind, Object},
     run::{Grade, Summary},
@@ -64,6 +65,11 @@ pub(crate) enum Entry {
     /// A directory's own attributes are as they were listed. Not an object of a report.
     Folder {
         item: Item,
+    },
+    /// Everything in a folder has been listed and is done.
+    Whole {
+        item: Item,
+        mark: Mark,
     },
     /// What was known to be at the sink isn't any more.
     Lost(Key),

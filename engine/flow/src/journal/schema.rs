@@ -34,8 +34,9 @@ const BUSY: Duration = Duration::from_secs(10);
 /// that is at the sink, 1 the object as it was moved, 2 as the sink was found to have it, 3 and 4 as it
 /// was left alone because the sink has one, or one that isn't older. Times are nanoseconds (`modified`)
 /// and milliseconds since 1970. A run's `resumed` is when its last process took it over, and `worked` for how
-/// many milliseconds others had worked on it before. Codes are those of `record.rs`.
-const MIGRATIONS: [&str; 2] = [
+/// many milliseconds others had worked on it before. `folders` has those in which the run under way has done
+/// everything. Codes are those of `record.rs`.
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (
@@ -97,6 +98,16 @@ CREATE TABLE position (folder TEXT PRIMARY KEY, after TEXT NOT NULL) WITHOUT ROW
     "
 ALTER TABLE runs ADD COLUMN resumed INTEGER;
 ALTER TABLE runs ADD COLUMN worked INTEGER NOT NULL DEFAULT 0;
+",
+    "
+CREATE TABLE folders (
+    key TEXT PRIMARY KEY,
+    kept INTEGER NOT NULL,
+    touched INTEGER NOT NULL,
+    modified INTEGER,
+    version TEXT,
+    attributes INTEGER
+) WITHOUT ROWID;
 ",
 ];
 
@@ -262,7 +273,7 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
 /// Forgets everything but the tables.
 pub(super) fn forget(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = begin(connection)?;
-    for table in ["meta", "runs", "objects", "uploads", "parts", "position"] {
+    for table in ["meta", "runs", "objects", "uploads", "parts", "position", "folders"] {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
     }
     transaction.commit()
@@ -288,7 +299,7 @@ pub(super) fn claim(path: &Path, connection: &mut Connection, identity: &Identit
         let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
         transaction.execute(sql, [name, ours.as_str()]).map_err(failed)?;
         // What lies before it was passed over by other rules.
-        transaction.execute("DELETE FROM position", []).map_err(failed)?;
+        transaction.execute_batch("DELETE FROM position; DELETE FROM folders").map_err(failed)?;
     }
     transaction.commit().map_err(failed)
 }

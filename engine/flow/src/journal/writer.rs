@@ -15,11 +15,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Started,
     codes::millis,
-    record::{Entry, Outcome, RunState, Scope, Skip, message},
+    record::{Entry, Item, Outcome, RunState, Scope, Skip, message},
     schema,
 };
 use crate::{
     error::Error,
+    listing::Mark,
     meter::Meter,
     object::Key,
     run::{State, Summary},
@@ -45,6 +46,8 @@ pub(super) struct Writer {
     /// Found unchanged, and not yet marked as seen. A mark that's lost costs a lookup; none is written
     /// after a position that covers it.
     marks: Vec<(Key, Skip)>,
+    /// Folders that are whole once the marks are written.
+    wholes: Vec<(Item, Mark)>,
 }
 
 /// The run under way.
@@ -90,7 +93,7 @@ impl Writer {
         entries: Receiver<Entry>,
         broken: Arc<Mutex<Option<Error>>>,
     ) -> Result<Self, Error> {
-        Ok(Self { path, connection, entries, broken, run: None, marks: Vec::new() })
+        Ok(Self { path, connection, entries, broken, run: None, marks: Vec::new(), wholes: Vec::new() })
     }
 
     pub(super) fn run(mut self) {
@@ -136,6 +139,7 @@ impl Writer {
             // Outside of a transaction this fails, which is as good.
             let _ = self.connection.execute_batch("ROLLBACK");
             self.marks.clear();
+            self.wholes.clear();
             tracing::error!(%error, "the journal can't be written");
             *lock(&self.broken) = Some(error.clone());
         }
@@ -173,7 +177,8 @@ impl Writer {
                 }
             };
         }
-        if idle || group.last || self.marks.len() >= MAX_MARKS || !group.flushed.is_empty() {
+        let waiting = self.marks.len() + self.wholes.len();
+        if idle || group.last || self.marks.is_empty() || waiting >= MAX_MARKS || !group.flushed.is_empty() {
             self.write_marks()?;
         }
         self.write_progress()?;
@@ -239,7 +244,7 @@ impl Writer {
         } else {
             let sql = "INSERT INTO runs (id, round, started, updated, process, state) VALUES (?1, ?2, ?3, ?3, ?4, ?5)";
             self.connection.execute(sql, params![id, round, now, process, RunState::RUNNING])?;
-            self.connection.execute("DELETE FROM position", [])?;
+            self.connection.execute_batch("DELETE FROM position; DELETE FROM folders")?;
             if before_it.is_some_and(|deleted| deleted > 0) {
                 // Nobody asks any more, and names that never come again would pile up.
                 self.connection.execute("DELETE FROM objects WHERE outcome = ?1", [Outcome::DELETED])?;

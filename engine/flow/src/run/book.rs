@@ -3,7 +3,7 @@
 //!
 //! An object is written down as done only after the sink has it whole and verified. A listing's
 //! position is written down only behind everything that it covers, and only of a flat listing whose
-//! keys ascend: that of a tree is cheap, and the journal tells what in it is done.
+//! keys ascend; of a tree, each folder in which everything is done.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,6 +20,7 @@ use crate::{
     compare::SkipReason,
     error::Error,
     journal::{Counts, Entry, Item, Journal, Known, Lookup, OpenUpload, Proof, Scope, Settled, Started},
+    listing::{Mark, Passes},
     meter::Meter,
     object::{Checksums, Key, Object},
     rules::Overwrite,
@@ -133,6 +134,21 @@ impl Book {
 
     pub(super) fn folder(&self, object: &Object) -> Result<(), Error> {
         self.journal.record(Entry::Folder { item: Item::of(object) })
+    }
+
+    /// Everything in a folder is done. A process that resumes this run needn't list it.
+    pub(super) fn whole(&self, folder: &Object, mark: Mark) -> Result<(), Error> {
+        self.journal.record(Entry::Whole { item: Item::of(folder), mark })
+    }
+
+    /// Which folders an earlier process of this run has done. One that has changed since is listed anew.
+    pub(super) fn passes(&self) -> Option<Passes> {
+        if !self.started.resumed {
+            return None;
+        }
+        // Without it everything is looked up, as the lister's own lookups are.
+        let lookup = self.journal.lookup().ok()?;
+        Some(Box::new(move |folder| lookup.whole(&Item::of(folder)).ok().flatten()))
     }
 
     /// What was at the sink under this key has been taken back.

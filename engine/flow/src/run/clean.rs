@@ -1,8 +1,8 @@
-//! What earlier runs left at the sink: removed before a run that follows one that was killed, and
-//! uploads that nobody goes on with after a run that's whole. What can't be removed costs space, not
-//! truth.
+//! What was left at the sink: removed before a run that follows one that was killed, and behind a run
+//! whose sink couldn't be reached to clean up; and uploads that nobody goes on with after a run that's
+//! whole. What can't be removed costs space, not truth.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{Context, Event};
 use crate::{
@@ -10,7 +10,8 @@ use crate::{
     sink::{OpenSink, Sink},
 };
 
-/// Removes what an earlier run left, but for the uploads that this one may go on with.
+/// Removes what an earlier run or this one left, but for the uploads that this one may go on with. Nothing may be
+/// written meanwhile.
 pub(super) async fn sweep<Si: OpenSink>(context: Arc<Context>, sinks: Arc<Si>) {
     let keep = context.book.as_ref().map(|book| book.open_tokens()).unwrap_or_default();
     let swept = async { sinks.open_sink().await?.sweep(&keep).await };
@@ -19,8 +20,10 @@ pub(super) async fn sweep<Si: OpenSink>(context: Arc<Context>, sinks: Arc<Si>) {
         () = context.cancel.cancelled() => return,
     };
     match swept {
+        // At the end it was only a guess that there is something.
+        Ok(0) if context.littered.load(Ordering::Relaxed) => {}
         Ok(removed) => context.tell(Event::Swept { removed }),
-        Err(error) => tracing::warn!(%error, "what an earlier run left at the sink can't be removed"),
+        Err(error) => tracing::warn!(%error, "what was left at the sink can't be removed"),
     }
 }
 

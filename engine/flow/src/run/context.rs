@@ -1,9 +1,12 @@
 //! What lister and workers of a run share: its terms, its figures, its word to stop, and the one place
 //! where the end of an object is counted, told and written down. Moves nothing.
 
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
-use super::{Event, Job, Tally, book::Book, crew::Crew, queue::Queue, together::Together};
+use super::{Event, Job, Tally, book::Book, crew::Crew, queue::Queue, shared::Shared};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
@@ -15,7 +18,7 @@ use crate::{
     sink::{OpenSink, PUT_BATCH, Replace},
     source::READ_BATCH,
     sync::{Cancel, lock},
-    transfer::{Failure, Moved, Terms},
+    transfer::{Failure, Moved, Terms, Together},
 };
 
 /// After so many objects in a row that failed for the same of [`SYSTEMIC_CODES`], the rest would
@@ -31,12 +34,14 @@ pub(super) struct Context {
     pub(super) policy: Policy,
     pub(super) seed: u64,
     pub(super) sweep: bool,
+    /// Something of this run may have been left at the sink, unfinished.
+    pub(super) littered: AtomicBool,
     pub(super) terms: Terms,
     pub(super) source: Capabilities,
     pub(super) queue: Arc<Queue>,
     pub(super) crew: Crew,
-    /// Small objects may be moved together.
-    pub(super) batches: bool,
+    /// At which ends small objects are moved together, if at any.
+    pub(super) batches: Option<Together>,
     /// None without a journal, and of a plan.
     pub(super) book: Option<Book>,
     pub(super) meter: Arc<Meter>,
@@ -48,7 +53,7 @@ pub(super) struct Context {
     /// Only of a plan.
     pub(super) tallies: Option<Mutex<Tallies>>,
     /// Only of a run of several agents.
-    pub(super) together: Option<Arc<Together>>,
+    pub(super) shared: Option<Arc<Shared>>,
 }
 
 /// Failures in a row for the same systemic code.
@@ -80,19 +85,26 @@ impl Context {
             takes_extents: sinks.takes_extents(),
         };
         let crew = Crew::new(transfer.workers.get());
-        // What is read back afterwards is read back one by one.
-        let batches = source.has(READ_BATCH) && terms.sink.has(PUT_BATCH) && terms.verify != Verify::Reread;
+        let batches = match (source.has(READ_BATCH), terms.sink.has(PUT_BATCH)) {
+            // What is read back afterwards is read back one by one.
+            _ if terms.verify == Verify::Reread => None,
+            (true, true) => Some(Together::Both),
+            (true, false) => Some(Together::Source),
+            (false, true) => Some(Together::Sink),
+            (false, false) => None,
+        };
         Self {
             policy: Policy { attempts: transfer.attempts, max_pause: transfer.max_backoff },
             selection,
             transfer,
             seed,
             sweep,
+            littered: AtomicBool::new(false),
             terms,
             source: source.clone(),
             queue: Arc::default(),
             crew,
-            batches: batches && tallies.is_none(),
+            batches: batches.filter(|_| tallies.is_none()),
             book: None,
             meter,
             events,
@@ -100,7 +112,7 @@ impl Context {
             fatal: Mutex::default(),
             systemic: Mutex::default(),
             tallies,
-            together: None,
+            shared: None,
         }
     }
 
@@ -214,8 +226,8 @@ impl Context {
     }
 
     fn settle(&self, key: &str, told: impl Fn() -> Told) {
-        if let Some(together) = &self.together {
-            together.settle(key, told);
+        if let Some(shared) = &self.shared {
+            shared.settle(key, told);
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
     book::Book,
     content_bytes,
     queue::Listed,
-    together::{Draft, Folders, Together, patiently},
+    shared::{Draft, Folders, Shared, patiently},
     view::View,
 };
 use crate::{
@@ -52,7 +52,7 @@ pub(super) struct Lister<So: OpenSource, Si: OpenSink> {
 
 /// What is listed for several agents.
 struct Pages {
-    together: Arc<Together>,
+    shared: Arc<Shared>,
     draft: Draft,
     /// None where the sink has no directories.
     folders: Option<Arc<Folders>>,
@@ -72,11 +72,11 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
     /// Lists for several agents: into pages instead of into the queue.
     pub(super) async fn into_pages(
         mut self,
-        together: Arc<Together>,
+        shared: Arc<Shared>,
         draft: Draft,
         folders: Option<Arc<Folders>>,
     ) -> Result<(), Error> {
-        self.pages = Some(Pages { together, draft, folders, broken: None });
+        self.pages = Some(Pages { shared, draft, folders, broken: None });
         self.list().await;
         self.pages.and_then(|pages| pages.broken).map_or(Ok(()), Err)
     }
@@ -93,17 +93,25 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
         let Some(mut source) = self.open().await else { return };
         let puts_directories = self.context.terms.sink.has("directories") && self.context.tallies.is_none();
         let folders = self.pages.as_ref().and_then(|pages| pages.folders.clone());
-        let take_due = puts_directories.then(|| -> crate::listing::TakeDue {
+        // Whether they're put or not, a journal is told which folders are done, unless several agents do them.
+        let takes =
+            if self.pages.is_some() { folders.is_some() } else { puts_directories || self.context.book.is_some() };
+        let take_due = takes.then(|| -> crate::listing::TakeDue {
             let queue = Arc::clone(&self.context.queue);
             match folders {
-                Some(folders) => Arc::new(move |due| folders.add(due.object)),
+                Some(folders) => Arc::new(move |due| {
+                    if due.mark.kept {
+                        folders.add(due.object);
+                    }
+                }),
                 None => Arc::new(move |due| queue.push_due(due)),
             }
         });
         let ordered = self.context.source.has("ordered-listing");
         let Some(after) = self.open_book(ordered && self.pages.is_none()) else { return };
         let after = self.pages.as_ref().map_or(after, |pages| pages.draft.after());
-        let mut walk: WalkOf<So> = Walk::new(ordered, after, take_due);
+        let passes = self.context.book.as_ref().filter(|_| self.pages.is_none()).and_then(Book::passes);
+        let mut walk: WalkOf<So> = Walk::new(ordered, after, take_due).passing_over(passes);
         let mut retry = Retry::new(self.context.policy, 0);
         loop {
             match self.next(&mut walk, &mut source).await {
@@ -249,6 +257,9 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
             Some(reason) => {
                 self.settle(object.key.as_str(), Told::skipped(&object, &reason));
                 self.context.skipped(&object, reason);
+                if let Some(folder) = folder {
+                    folder.settle();
+                }
             }
             None => self.send(object, folder).await,
         }
@@ -304,7 +315,7 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
             Ok(None) => return,
             Err(error) => return pages.broken = Some(error),
         };
-        let share = &pages.together.share;
+        let share = &pages.shared.share;
         if let Some(Err(error)) = patiently(&self.context, || share.offer(page.clone(), &span)).await {
             pages.broken = Some(error);
         }
@@ -338,6 +349,9 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
                         None => self.context.expect_instead(&listed.object, 0),
                     }
                     self.context.tell_skipped(&listed.object, reason);
+                    if let Some(folder) = listed.folder {
+                        folder.settle();
+                    }
                 }
             }
             Err(error) => self.context.stop_for(error),

@@ -12,7 +12,7 @@ use super::{Context, Event, NextAttempt, book::Book};
 use crate::{
     error::{Code, Error},
     journal::Lookup,
-    listing::{Due, Folder, Found, Walk},
+    listing::{Due, Folder, Found, Mark, Walk},
     object::{Kind, Object},
     retry::{Jitter, Retry},
     rules::DeleteExtra,
@@ -107,9 +107,13 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
         let mut source = self.sinks.open_read_back().await?;
         let capabilities = self.sinks.capabilities();
         let due = Arc::clone(&self.due);
-        let take_due = capabilities
-            .has("directories")
-            .then(|| -> crate::listing::TakeDue { Arc::new(move |folder| lock(&due).push(folder)) });
+        let take_due = capabilities.has("directories").then(|| -> crate::listing::TakeDue {
+            Arc::new(move |folder: Due| {
+                if folder.mark.kept {
+                    lock(&due).push(folder)
+                }
+            })
+        });
         let mut walk: WalkOf<Si> = Walk::new(capabilities.has("ordered-listing"), None, take_due);
         let mut retry = Retry::new(self.context.policy, 0);
         loop {
@@ -172,7 +176,9 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
             }
         }
         loop {
-            let Some(Due { object, parent, touched }) = lock(&self.due).pop() else { return Ok(()) };
+            let Some(Due { object, parent, mark: Mark { touched, .. }, .. }) = lock(&self.due).pop() else {
+                return Ok(());
+            };
             let emptied = self.deletes && !touched && refusal(&object, &self.context.selection).is_none();
             let gone = emptied && !self.is_seen(&object)? && self.delete(&object).await;
             if let Some(parent) = &parent

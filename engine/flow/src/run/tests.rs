@@ -10,8 +10,9 @@ mod mirroring;
 mod moving;
 mod parts;
 mod reread;
+mod resuming;
+mod shared;
 mod stopping;
-mod together;
 mod verifying;
 mod viewing;
 

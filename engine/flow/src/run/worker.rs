@@ -6,7 +6,10 @@ mod copies;
 mod proof;
 mod uploads;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::time::{Instant, timeout};
 
@@ -32,6 +35,9 @@ use crate::{
 /// How long an abort or a deletion may take while the run goes on: what it leaves costs space, not
 /// truth.
 const CLEANING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After these a sink may not have been able to remove what it had begun.
+const LITTERING_CODES: [Code; 3] = [Code::CONNECTION_FAILED, Code::TIMEOUT, Code::UNAVAILABLE];
 
 pub(super) struct Worker<So: OpenSource, Si: OpenSink> {
     context: Arc<Context>,
@@ -108,7 +114,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             let crowded = match work {
                 Work::Directory(due) => self.directory(due).await,
                 Work::Part(upload, part) => self.part(&upload, part).await,
-                Work::Object(listed) => self.object(listed).await,
+                Work::Object(listed) => self.object(listed, None).await,
                 Work::Batch(batch) => self.batch(batch).await,
             };
             let crew = &self.context.crew;
@@ -157,15 +163,20 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         Ok(stop.or(self.instances()).await??)
     }
 
+    /// Moves an object, of which the first attempt may have failed already.
     /// True where a store had no place for this worker and the object is back in the queue.
-    async fn object(&mut self, listed: Listed) -> bool {
+    async fn object(&mut self, listed: Listed, mut failed: Option<Failure>) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let mut retry = Retry::new(context.policy, listed.attempts);
         let mut task = Task::of(listed);
         gauge.slot.begin(&task.object.key, content_bytes(&task.object));
         let crowded = loop {
-            let failure = match self.attempt(&mut task, retry.attempt(), gauge).await {
+            let attempt = match failed.take() {
+                Some(failure) => Err(failure),
+                None => self.attempt(&mut task, retry.attempt(), gauge).await,
+            };
+            let failure = match attempt {
                 Ok(outcome) => {
                     self.manners.forget();
                     context.crew.succeed();
@@ -254,14 +265,18 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let context = &self.context;
         match outcome {
             Outcome::Moved(moved) => {
+                context.moved(&object, &moved, attempts, mismatched);
                 if let Some(folder) = &folder {
                     folder.touch();
+                    folder.settle();
                 }
-                context.moved(&object, &moved, attempts, mismatched);
             }
             Outcome::Skipped(reason) => {
                 context.expect_instead(&object, 0);
                 context.skipped(&object, reason);
+                if let Some(folder) = &folder {
+                    folder.settle();
+                }
             }
             Outcome::Planned { reason, overwrites } => {
                 if let Some(tallies) = &context.tallies {
@@ -276,33 +291,37 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
     }
 
-    /// Puts a directory's own attributes once its content is done; releases its parent.
+    /// Puts a directory's own attributes once its content is done, and writes down that it's whole;
+    /// releases its parent.
     /// True if a store has no place for this worker: the directory is back in the queue then.
     async fn directory(&mut self, due: Due) -> bool {
-        let Due { object, parent, touched } = due;
-        if object.attributes.is_empty() && object.modified.is_none() {
-            self.context.folder_is_done(&object);
-            return false;
-        }
+        let object = &due.object;
+        let tells = !object.attributes.is_empty() || object.modified.is_some();
+        let puts = due.mark.kept && tells && self.context.terms.sink.has("directories");
         let mut retry = Retry::new(self.context.policy, 0);
-        while let Err(failure) = self.try_directory(&object, touched).await {
+        while puts && let Err(failure) = self.try_directory(object, due.mark.touched).await {
             if is_crowded(&failure) && self.context.crew.may_leave() {
-                self.context.queue.push_due(Due { object, parent, touched });
+                self.context.queue.push_due(due);
                 return true;
             }
             if let Err(error) = self.again(failure, &mut retry, &object.key, None).await {
                 if !self.context.is_stopped() {
                     self.context.meter.listed.add(1);
                 }
-                self.give_up(&object, error, retry.attempt());
-                break;
+                self.give_up(object, error, retry.attempt());
+                return false;
             }
         }
         if !self.context.is_stopped() {
-            self.context.folder_is_done(&object);
+            self.context.folder_is_done(object);
         }
-        // Not before: the parent's time must be the last thing that's written to it.
-        drop(parent);
+        if due.whole {
+            self.context.note(|book| book.whole(object, due.mark));
+            if let Some(parent) = &due.parent {
+                parent.settle();
+            }
+        }
+        // Its parent goes with it, and not before: the parent's time must be the last thing that's written to it.
         false
     }
 
@@ -349,6 +368,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         }
         if failure.sink_lost {
             self.sink = None;
+        }
+        if failure.sink_lost || failure.from_sink && LITTERING_CODES.contains(&failure.error.code) {
+            self.context.littered.store(true, Ordering::Relaxed);
         }
         if failure.left_corrupt {
             self.context.note(|book| book.lost(key));

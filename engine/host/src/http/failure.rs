@@ -1,10 +1,12 @@
-//! Why a request failed, in WASI's words: which of name, route, TLS and protocol it was. The text of
-//! an error goes to the debug log with the host's name, never a header.
+//! Why a request failed: which of name, route, TLS and protocol it was, in WASI's words and in the
+//! contract's. The text of an error goes to the debug log with the host's name, never a header.
 
 use std::error::Error as StdError;
 
 use hyper_util::client::legacy;
 use wasmtime_wasi_http::Error;
+
+use crate::bindings::culvert::connector::types as wit;
 
 /// Why there is no answer.
 pub(super) fn of_request(error: &legacy::Error, host: &str) -> Error {
@@ -18,6 +20,52 @@ pub(super) fn of_body(error: &hyper::Error) -> Error {
     let chain = chain(error);
     tracing::debug!(error = text(&chain), "an HTTP answer broke off");
     of_chain(&chain, false)
+}
+
+/// What a guest is told, with what to do about it.
+pub(super) fn told(server: &str, error: &Error) -> wit::Error {
+    let (code, message) = match error {
+        Error::DnsTimeout | Error::DnsError { .. } => (
+            "connection-failed",
+            format!("no address was found for {server}: check the endpoint's name and this machine's name servers"),
+        ),
+        Error::ConnectionRefused => (
+            "connection-failed",
+            format!("{server} refused the connection: check the endpoint's port and whether the server runs"),
+        ),
+        Error::ConnectionTimeout => {
+            ("timeout", format!("{server} didn't accept the connection in time: check the endpoint and firewalls"))
+        }
+        Error::DestinationUnavailable | Error::DestinationIpUnroutable => {
+            ("connection-failed", format!("there is no way to {server}: check the endpoint, bind and proxy"))
+        }
+        Error::TlsCertificateError => (
+            "untrusted",
+            format!(
+                "the certificate of {server} isn't trusted: set ca_file to its authority's, or correct the endpoint"
+            ),
+        ),
+        Error::TlsProtocolError | Error::TlsAlertReceived { .. } => {
+            ("protocol", format!("{server} doesn't speak TLS as it should: check the endpoint's scheme and port"))
+        }
+        Error::HttpRequestDenied => (
+            "permission-denied",
+            format!("the pipeline grants no access to {server}: only its endpoint may be reached"),
+        ),
+        Error::HttpResponseTimeout => ("timeout", format!("{server} didn't answer in time")),
+        Error::ConnectionReadTimeout | Error::ConnectionWriteTimeout => {
+            ("timeout", format!("{server} stopped in the middle of an exchange"))
+        }
+        Error::HttpResponseIncomplete | Error::HttpResponseBodySize(_) | Error::ConnectionTerminated => {
+            ("connection-failed", format!("{server} closed the connection in the middle of an exchange"))
+        }
+        Error::HttpProtocolError => {
+            ("protocol", format!("what {server} answered isn't HTTP: check the endpoint's scheme and port"))
+        }
+        Error::InternalError(_) => ("cancelled", "the request's body ended early".to_owned()),
+        _ => ("connection-failed", format!("the exchange with {server} failed")),
+    };
+    wit::Error { code: code.to_owned(), message, retry_after: None }
 }
 
 fn of_chain(chain: &[&(dyn StdError + 'static)], connecting: bool) -> Error {

@@ -22,6 +22,11 @@ impl Hooks {
     pub(crate) fn new(client: Option<Client>, grants: Grants) -> Self {
         Self { client, grants }
     }
+
+    /// The way to a server; none where it isn't granted.
+    pub(super) fn client_for(&self, uri: &http::Uri) -> Option<Client> {
+        self.client.clone().filter(|_| self.grants.reaches(uri))
+    }
 }
 
 impl WasiHttpHooks for Hooks {
@@ -31,8 +36,7 @@ impl WasiHttpHooks for Hooks {
         _options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, Error>> + Send> {
-        let granted = self.grants.reaches(request.uri());
-        let client = self.client.clone().filter(|_| granted);
+        let client = self.client_for(request.uri());
         Box::new(async move {
             let client = client.ok_or(Error::HttpRequestDenied)?;
             let response = client.send(request).await?;

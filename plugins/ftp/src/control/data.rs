@@ -13,15 +13,45 @@ use crate::{error::refused, reply::Reply};
 /// nanoseconds: a round trip around the world.
 const WORD_WAIT: u64 = 400_000_000;
 
+/// How long a data connection may be made to where the server said that it listens, in nanoseconds:
+/// servers and firewalls give up waiting after some tens of seconds.
+const RESERVE_TIME: u64 = 5_000_000_000;
+
+/// The server's word on where it listens, asked for along with the end of another transfer.
+pub(super) struct Reserve {
+    reply: Reply,
+    since: u64,
+}
+
 /// A data connection, its command sent and accepted.
 pub(crate) struct Data {
     pub(crate) socket: Socket,
 }
 
 impl Control {
-    /// The command that asks for a data connection, to be sent along with others.
-    pub(crate) fn passive(&self) -> Command {
+    /// The command that asks for a data connection, to be sent along with others. The server stops
+    /// listening where it listened before.
+    pub(crate) fn passive(&mut self) -> Command {
+        self.reserve = None;
         Command::new(if self.epsv { "EPSV" } else { "PASV" })
+    }
+
+    /// Keeps the reply to [`Self::passive`] for the next transfer, which saves it a round trip.
+    pub(crate) fn keep(&mut self, reply: Reply) {
+        self.reserve = reply.is_done().then(|| Reserve { reply, since: monotonic_clock::now() });
+    }
+
+    /// Connects to where the server listens already, or asks it to.
+    pub(crate) async fn open_data(&mut self) -> Result<Socket, Error> {
+        if let Some(Reserve { reply, since }) = self.reserve.take()
+            && monotonic_clock::now().saturating_sub(since) < RESERVE_TIME
+            && let Ok(socket) = self.connect_data(reply).await
+        {
+            return Ok(socket);
+        }
+        let passive = self.passive();
+        let reply = self.ask(passive).await?;
+        self.connect_data(reply).await
     }
 
     /// Connects to where the reply to [`Self::passive`] says.

@@ -42,6 +42,7 @@ impl Control {
             resumes: false,
             eager: false,
             epsv: config.epsv,
+            reserve: None,
             features: Features::default(),
             home: b"/".to_vec(),
             broken: false,

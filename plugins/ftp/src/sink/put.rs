@@ -142,8 +142,7 @@ pub(super) async fn begin_file(control: &mut Control, root: &Root, key: &str, te
     let path = root.path(temporary)?;
     let mut refusal = None;
     for attempt in 0..2 {
-        let passive = control.ask(control.passive()).await?;
-        let socket = control.connect_data(passive).await?;
+        let socket = control.open_data().await?;
         match control.begin_data(socket, &[Command::with("STOR", &path)?]).await? {
             Ok(data) => return Ok(data),
             // The codes for a missing folder are those for a missing right.

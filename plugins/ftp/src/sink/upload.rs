@@ -81,7 +81,8 @@ async fn begin_part(control: &mut Control, root: &Root, upload: &str, part: Part
         return begin_file(control, root, upload, upload).await;
     }
     let path = root.path(upload)?;
-    control.send(&[Command::with("SIZE", &path)?, control.passive()]).await?;
+    let passive = control.passive();
+    control.send(&[Command::with("SIZE", &path)?, passive]).await?;
     let (size, passive) = (control.reply().await?, control.reply().await?);
     let socket = control.connect_data(passive).await?;
     let has = (size.code == 213).then(|| size.text().parse().ok()).flatten().unwrap_or(0_u64);

@@ -130,7 +130,8 @@ fn strip(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Sizes and times of some files in one go. What a link leads to is a file if it has a size.
+/// Times of some files in one go, and sizes where the listing has none. What a link leads to is a file if it
+/// has a size.
 async fn ask(control: &mut Control, root: &Root, folder: &str, items: &[Item]) -> Result<Vec<Item>, Error> {
     let mut commands = Vec::with_capacity(2 * items.len());
     let mut known = Vec::with_capacity(items.len());
@@ -138,7 +139,10 @@ async fn ask(control: &mut Control, root: &Root, folder: &str, items: &[Item]) -
         // A name that can't be written is one that its entry will report.
         let path = root.name(&item.name).ok().and_then(|name| root.path(&join(folder, &name)).ok());
         if let Some(path) = &path {
-            commands.extend([Command::with("SIZE", path)?, Command::with("MDTM", path)?]);
+            if !has_size(item) {
+                commands.push(Command::with("SIZE", path)?);
+            }
+            commands.push(Command::with("MDTM", path)?);
         }
         known.push(path.is_some());
     }
@@ -147,19 +151,29 @@ async fn ask(control: &mut Control, root: &Root, folder: &str, items: &[Item]) -
     for (item, known) in items.iter().zip(known) {
         let mut item = item.clone();
         if known {
-            let (size, time) = (control.reply().await?, control.reply().await?);
-            learn(&mut item, &size, &time);
+            if !has_size(&item) {
+                learn_size(&mut item, &control.reply().await?);
+            }
+            learn_time(&mut item, &control.reply().await?);
         }
         asked.push(item);
     }
     Ok(asked)
 }
 
-fn learn(item: &mut Item, size: &Reply, time: &Reply) {
+/// Whether the listing has told the size itself. That of a link is its own.
+fn has_size(item: &Item) -> bool {
+    item.kind == Kind::File && item.size.is_some()
+}
+
+fn learn_size(item: &mut Item, size: &Reply) {
     if size.code == 213 {
         item.size = size.text().parse().ok();
         item.kind = Kind::File;
     }
+}
+
+fn learn_time(item: &mut Item, time: &Reply) {
     if time.code == 213 && item.kind == Kind::File {
         item.modified = time::parse(&time.text());
     }
@@ -169,7 +183,8 @@ fn learn(item: &mut Item, size: &Reply, time: &Reply) {
 /// a switch or a pattern.
 async fn fetch(control: &mut Control, root: &Root, folder: &str, hidden: bool) -> Result<(Format, Vec<u8>), Error> {
     let path = root.path(folder)?;
-    control.send(&[Command::with("CWD", &path)?, control.passive()]).await?;
+    let passive = control.passive();
+    control.send(&[Command::with("CWD", &path)?, passive]).await?;
     let (entered, passive) = (control.reply().await?, control.reply().await?);
     if !entered.is_done() {
         return Err(missing("enter", folder, &entered));
@@ -182,7 +197,10 @@ async fn fetch(control: &mut Control, root: &Root, folder: &str, hidden: bool) -
     for (format, command) in ways {
         let reply = match passive.take() {
             Some(reply) => reply,
-            None => control.ask(control.passive()).await?,
+            None => {
+                let passive = control.passive();
+                control.ask(passive).await?
+            }
         };
         let socket = control.connect_data(reply).await?;
         match control.begin_data(socket, &[Command::new(command)]).await? {

@@ -5,6 +5,7 @@ use culvert_sdk::{
     instance::Configured,
     resuming::{Guest, Held},
     types::Error,
+    xml::Element,
 };
 
 use super::upload::{Stored, Token, read, written};
@@ -12,7 +13,6 @@ use crate::{
     Oss, STORE,
     client::{Content, Store},
     request::Draft,
-    xml::Element,
 };
 
 impl Guest for Oss {

@@ -9,6 +9,7 @@ use culvert_sdk::{
     error::{self, quote},
     sink::{Part, Receipt, Replace},
     types::{Checksum, Error, Object},
+    xml,
 };
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +145,7 @@ fn combined(parts: &[(u32, Stored)]) -> Option<u64> {
 fn completion(parts: &[(u32, Stored)]) -> String {
     let mut body = String::from("<CompleteMultipartUpload>");
     for (number, part) in parts {
-        let etag = quick_xml::escape::escape(part.etag.as_str());
+        let etag = xml::escaped(&part.etag);
         body.push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"));
     }
     body.push_str("</CompleteMultipartUpload>");

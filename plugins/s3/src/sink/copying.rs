@@ -1,25 +1,23 @@
 //! Copies inside the store: `CopyObject` and `UploadPartCopy`. No byte comes this way; the store's own
 //! figures say whether the copy is the source's object.
 
-use aws_sdk_s3::types::{ChecksumMode, TaggingDirective};
+use super::{exists, properties::TAGGING, upload::Token};
+use crate::{
+    S3, STORE,
+    client::{Content, Place, Store},
+    config,
+    error::Attempt,
+    key, object,
+    request::Draft,
+};
 use culvert_sdk::{
     bucket::quoted,
     copying::{Copied, Guest},
     error::{self, quote},
+    http,
     instance::Configured,
     types::{Checksum, Error, Object, Range},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::{exists, upload::Token};
-use crate::{
-    S3, STORE,
-    client::{Place, Store},
-    config, key, object,
-};
-
-/// What stands as it is in the header that names the source (RFC 3986, section 2.3, and the slash).
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 impl Guest for S3 {
     async fn accept(source: String) -> Result<bool, Error> {
@@ -63,35 +61,18 @@ impl Store {
             }
         }
         let attempt = self.attempt("copy", Some(&object.key));
-        let config = &self.config;
         let tagging = self.tagging();
-        let copied = self
-            .client
-            .copy_object()
-            .bucket(&config.bucket)
-            .key(&full)
-            .copy_source(self.source_of(&object.key)?)
-            .set_copy_source_if_match(object.version.clone())
-            .set_tagging_directive(tagging.is_some().then_some(TaggingDirective::Replace))
-            .set_tagging(tagging)
-            .set_storage_class(config.storage_class.as_deref().map(Into::into))
-            .set_acl(config.acl.as_deref().map(Into::into))
-            .set_server_side_encryption(config.encryption.as_deref().map(Into::into))
-            .set_ssekms_key_id(config.kms_key_id.clone())
-            .send()
-            .await
-            .map_err(|failure| changed(attempt.failed(&failure), &object.key))?;
-        let etag = copied.copy_object_result.and_then(|result| result.e_tag).map(|etag| quoted(&etag));
+        let draft = self.kept_as(self.copying(Draft::new("PUT", &full), &object)?);
+        let draft = draft.maybe_header("x-amz-tagging-directive", tagging.is_some().then_some("REPLACE"));
+        let draft = draft.maybe_header(TAGGING, tagging);
+        let etag = self.copied(draft, attempt, &object.key).await?;
         if let (Some(etag), Some(md5)) = (&etag, self.common_md5(&object, etag.as_deref())) {
             let (version, checksums) = (Some(etag.clone()), vec![md5.clone()]);
             let stored = Object { modified: None, version, checksums, attributes: vec![], ..object };
             return Ok(Copied { stored, source: vec![md5] });
         }
         // Its size at least has to be right.
-        let head = self.client.head_object().bucket(&config.bucket).key(&full);
-        let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
-        let head = head.map_err(|failure| self.attempt("look up", Some(&object.key)).failed(&failure))?;
-        let stored = object::looked_up(object.key, &head, config.etag_is_md5);
+        let stored = self.stored(object.key, &full).await?;
         Ok(Copied { stored, source: Vec::new() })
     }
 
@@ -106,32 +87,34 @@ impl Store {
     async fn copy_part(&self, upload: &str, object: &Object, number: u32, bytes: &Range) -> Result<String, Error> {
         let token = Token::parse(upload)?;
         let attempt = self.attempt("copy a part of", Some(&object.key));
-        let length = bytes.length.filter(|length| *length > 0);
-        let length = length.ok_or_else(|| error::internal("a part without a length can't be copied"))?;
-        let number = i32::try_from(number).map_err(|_| error::internal("a part's number is out of range"))?;
-        let copied = self
-            .client
-            .upload_part_copy()
-            .bucket(&self.config.bucket)
-            .key(token.key())
-            .upload_id(token.id())
-            .part_number(number)
-            .copy_source(self.source_of(&object.key)?)
-            .set_copy_source_if_match(object.version.clone())
-            .copy_source_range(format!("bytes={}-{}", bytes.offset, bytes.offset.saturating_add(length - 1)))
-            .send()
-            .await
-            .map_err(|failure| changed(attempt.failed(&failure), &object.key))?;
-        let etag = copied.copy_part_result.and_then(|result| result.e_tag);
-        let etag = etag.ok_or_else(|| error::protocol(format!("{}: the answer has no ETag", attempt.what())))?;
-        Ok(quoted(&etag))
+        let (Some(_), range) = (bytes.length, http::range(bytes)?) else {
+            return Err(error::internal("a part without a length can't be copied"));
+        };
+        let draft = Draft::new("PUT", token.key())
+            .query("partNumber", number.to_string())
+            .query("uploadId", token.id())
+            .maybe_header("x-amz-copy-source-range", range);
+        let etag = self.copied(self.copying(draft, object)?, attempt, &object.key).await?;
+        etag.ok_or_else(|| attempt.malformed("the answer has no ETag"))
+    }
+
+    /// The copy's ETag.
+    async fn copied(&self, draft: Draft<'_>, attempt: Attempt<'_>, key: &str) -> Result<Option<String>, Error> {
+        let answer = self.ask(draft, Content::Empty, attempt).await.map_err(|error| changed(error, key))?;
+        Ok(answer.text("ETag").map(quoted))
+    }
+
+    /// A request with what is copied, and which version of it.
+    fn copying<'a>(&self, draft: Draft<'a>, object: &Object) -> Result<Draft<'a>, Error> {
+        let draft = draft.header("x-amz-copy-source", self.source_of(&object.key)?);
+        Ok(draft.maybe_header("x-amz-copy-source-if-match", object.version.as_deref()))
     }
 
     /// The header's value for an object of the source.
     fn source_of(&self, key: &str) -> Result<String, Error> {
         let place = self.copied_from.get().ok_or_else(|| error::internal("no source was accepted"))?;
         let full = key::to_bucket(&place.prefix, key)?;
-        Ok(format!("{}/{}", place.bucket, utf8_percent_encode(&full, KEPT)))
+        Ok(format!("{}/{}", place.bucket, key::escaped_path(&full)))
     }
 }
 

@@ -36,6 +36,8 @@ const FAILED: &str = "INSERT INTO objects (key, run, outcome, attempts, code, me
     attempts = excluded.attempts, code = excluded.code, message = excluded.message";
 const LOST: &str = "UPDATE objects SET settled = 0, checksums = NULL, grade = NULL, moved = NULL WHERE key = ?1";
 const DELETED: &str = "INSERT OR REPLACE INTO objects (key, run, outcome) VALUES (?1, ?2, ?3)";
+const WHOLE: &str = "INSERT OR REPLACE INTO folders (key, kept, touched, modified, version, attributes) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const STALE_PARTS: &str = "DELETE FROM parts WHERE upload = ?1 OR upload IN (SELECT id FROM uploads WHERE key = ?2)";
 const BEGUN: &str = "INSERT OR REPLACE INTO uploads (id, key, token, size, modified, version, part_size) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -64,6 +66,7 @@ impl Writer {
             }
             Entry::Failed { name, error, attempts } => self.failed(&name, &error, attempts)?,
             Entry::Folder { item } => self.settle(&item, Outcome::FOLDER, Settled::Moved, None)?,
+            Entry::Whole { item, mark } => self.wholes.push((item, mark)),
             Entry::Lost(key) => self.execute(LOST, params![key.as_str()])?,
             Entry::Deleted(key) => self.execute(DELETED, params![key.as_str(), self.run_id(), Outcome::DELETED])?,
             Entry::Begun { id, item, token, part_size } => {
@@ -150,7 +153,7 @@ impl Writer {
         }
     }
 
-    /// Marks as seen what waits for it.
+    /// Marks as seen what waits for it, then the folders that are whole with it.
     pub(super) fn write_marks(&mut self) -> rusqlite::Result<()> {
         let mut marks = std::mem::take(&mut self.marks);
         marks.sort_unstable_by(|one, other| one.0.cmp(&other.0));
@@ -158,6 +161,11 @@ impl Writer {
         let run = self.run_id();
         for (key, reason) in &marks {
             statement.execute(params![key.as_str(), run, reason.0])?;
+        }
+        for (item, mark) in std::mem::take(&mut self.wholes) {
+            let Item { key, modified, version, attributes, .. } = &item;
+            let values = params![key.as_str(), mark.kept, mark.touched, modified, version.as_deref(), attributes];
+            self.execute(WHOLE, values)?;
         }
         Ok(())
     }

@@ -168,3 +168,84 @@ async fn a_sink_that_never_answers_holds_no_stop_up() {
     assert!(stopped.elapsed() <= Duration::from_secs(4), "{:?}", stopped.elapsed());
     assert!(lock(&stage.sink.objects).get(&key("199")).is_none(), "nobody went on");
 }
+
+/// Between ends of which only one takes batches.
+fn half(source: &[&str], sink: &[&str]) -> Stage {
+    let sink = [&SINK[..], sink].concat();
+    let mut stage = Stage::new(MemorySource::new(&[&["range-read"], source].concat()), MemorySink::new(&sink));
+    for number in 0..FILES {
+        stage.source.file(&format!("{number:03}"), SIZE);
+    }
+    stage.job.transfer.overwrite = Overwrite::Always;
+    stage
+}
+
+fn batches_put(stage: &Stage) -> usize {
+    stage.sink.log().iter().filter(|line| line.starts_with("put-batch ")).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_end_is_enough() {
+    let mut stage = half(&["read-batch"], &[]);
+    arrives(&mut stage).await;
+    let batches = lock(&stage.source.batches).clone();
+    assert!(!batches.is_empty() && batches.len() < FILES / 4, "{batches:?}");
+    assert_eq!((stage.source.take_reads() < 10, alone(&stage)), (true, FILES));
+
+    let mut stage = half(&[], &["put-batch"]);
+    let summary = arrives(&mut stage).await;
+    assert_eq!(stage.source.take_reads(), FILES);
+    assert!(batches_put(&stage) > FILES - 10 && alone(&stage) < 10, "{:?}", stage.sink.log());
+    assert_eq!(stage.job.tunnel.usage().spent_bytes, summary.bytes_moved);
+}
+
+/// A read or a put by itself is an attempt: it's told, waited for and counted.
+#[tokio::test(start_paused = true)]
+async fn what_fails_by_itself_is_tried_again() {
+    for fault in [error(Code::IO), trap(), error(Code::THROTTLED)] {
+        let mut stage = half(&[], &["put-batch"]);
+        stage.source.fault("read", "150", [SourceFault::Fail(fault.clone())]);
+        let summary = stage.run().await;
+        assert_eq!((summary.moved, summary.retries), (FILES as u64, 1), "{fault}");
+        assert!(stage.told().contains(&"moved 150 2".to_owned()));
+        stage.assert_identical();
+
+        let mut stage = half(&["read-batch"], &[]);
+        stage.sink.fault("put", "150", [SinkFault::Fail(fault.clone())]);
+        let summary = stage.run().await;
+        assert_eq!((summary.moved, summary.retries), (FILES as u64, 1), "{fault}");
+        assert!(stage.told().contains(&"moved 150 2".to_owned()));
+        stage.assert_identical();
+    }
+    let mut stage = half(&[], &["put-batch"]);
+    stage.source.fault("read", "150", [SourceFault::Change]);
+    let summary = stage.run().await;
+    assert_eq!((summary.moved, summary.retries), (FILES as u64, 1));
+    stage.assert_identical();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_already_is_left() {
+    let mut stage = half(&["read-batch"], &["read-back"]);
+    stage.job.transfer.overwrite = Overwrite::Never;
+    stage.sink.fault("put", "150", [SinkFault::Fail(error(Code::ALREADY_EXISTS))]);
+    let summary = stage.run().await;
+    assert_eq!((summary.moved, summary.skipped, summary.failed), (FILES as u64 - 1, 1, 0));
+    assert!(!lock(&stage.source.batches).is_empty());
+}
+
+/// 15 ms for each: seven are read before the first has waited long enough.
+#[tokio::test(start_paused = true)]
+async fn a_slow_source_fills_no_batch() {
+    let mut source = MemorySource::new(&["range-read"]);
+    source.chunk_time = Duration::from_millis(15);
+    for number in 0..FILES {
+        source.file(&format!("{number:03}"), SIZE);
+    }
+    let mut stage = half(&[], &["put-batch"]);
+    stage.source = Arc::new(source);
+    arrives(&mut stage).await;
+    let arrivals: Vec<_> = lock(&stage.sink.arrivals).iter().map(|(_, bytes)| *bytes).collect();
+    assert!(arrivals.iter().all(|bytes| *bytes <= 7 * SIZE), "{arrivals:?}");
+    assert!(arrivals.len() < FILES / 4, "{arrivals:?}");
+}

@@ -113,8 +113,8 @@ async fn a_trap_costs_an_instance_and_a_second_one_the_object() {
     stage.sink.fault("put", "a", vec![SinkFault::Fail(trap()); 9]);
     stage.run().await;
     assert_eq!(stage.told(), ["failed a trap 2", "moved b 1"]);
-    // The first, and one for each trap.
-    assert_eq!(stage.sink.opened.load(Ordering::Relaxed), 3);
+    // The first, one for each trap, and one that sweeps up behind them.
+    assert_eq!(stage.sink.opened.load(Ordering::Relaxed), 4);
     // The lister's and the worker's.
     assert_eq!(stage.source.opened.load(Ordering::Relaxed), 2);
 }
@@ -224,4 +224,24 @@ async fn a_worker_that_panics_ends_the_run() {
     let (source, sink) = (Arc::new(Arc::clone(&stage.source)), Arc::new(Arc::clone(&stage.sink)));
     let summary = LocalSet::new().run_until(run(stage.job.clone(), source, sink, &Deadly)).await;
     assert!(matches!(summary.state, State::Failed(error) if error.code == Code::INTERNAL));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_out_of_reach_may_have_left_is_swept_at_the_end() {
+    for (code, swept) in [
+        (Code::CONNECTION_FAILED, true),
+        (Code::TIMEOUT, true),
+        (Code::PERMISSION_DENIED, false),
+        (Code::THROTTLED, false),
+    ] {
+        let mut stage = Stage::new(MemorySource::new(&SOURCE), MemorySink::new(&SINK));
+        for name in ["a", "b", "c"] {
+            stage.source.file(name, 10);
+        }
+        stage.sink.fault("put", "b", [SinkFault::Fail(error(code.clone()))]);
+        assert_eq!(stage.run().await.state, State::Finished);
+        let log = stage.sink.log();
+        assert_eq!(log.iter().any(|line| line == "sweep"), swept, "{code}: {log:?}");
+        assert!(!swept || log.last().is_some_and(|line| line == "sweep"), "behind everything else: {log:?}");
+    }
 }

@@ -67,7 +67,7 @@ impl Journaled {
     }
 
     /// Runs and is stopped after a while.
-    async fn stop_after(&mut self, pause: Duration) -> Summary {
+    pub(super) async fn stop_after(&mut self, pause: Duration) -> Summary {
         let cancel = self.stage.job.cancel.clone();
         let stop = async {
             sleep(pause).await;

@@ -1,10 +1,12 @@
 //! Small objects together. What a batch can't do is done again one by one, as if there had been no
-//! batch: it's no attempt of any object, and nobody hears of it.
+//! batch: it's no attempt of any object, and nobody hears of it. Only what was read or put by itself on
+//! its way into or out of a batch has had its attempt.
 
 use std::sync::Arc;
 
 use super::{Outcome, Task, Worker};
 use crate::{
+    compare::SkipReason,
     error::Code,
     object::Object,
     rules::Overwrite,
@@ -14,7 +16,7 @@ use crate::{
     },
     sink::OpenSink,
     source::OpenSource,
-    transfer,
+    transfer::{self, Failure, Together},
 };
 
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
@@ -22,7 +24,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     /// waits for the tunnel no longer than an object of the same size would.
     pub(super) fn batching(&self) -> Option<Batching> {
         let context = &self.context;
-        context.batches.then(|| Batching {
+        context.batches.map(|_| Batching {
             bytes: context.terms.tunnel.largest_credit() as u64,
             absent_only: context.transfer.overwrite != Overwrite::Always,
             workers: context.transfer.workers,
@@ -31,26 +33,40 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     /// True where a store had no place for this worker and what is left is back in the queue.
     pub(super) async fn batch(&mut self, batch: Vec<Listed>) -> bool {
-        let alone = self.together(batch).await;
-        let mut alone = alone.into_iter();
-        while let Some(listed) = alone.next() {
-            if self.object(listed).await {
-                alone.rev().for_each(|listed| self.context.queue.push_again(listed));
+        let (mut rest, mut alone) = (batch, Vec::new());
+        // A source that's far away has a batch read in pieces.
+        while rest.len() > 1 {
+            let before = rest.len();
+            let (left, failed) = self.together(rest).await;
+            rest = left;
+            alone.extend(failed);
+            if rest.len() == before || self.context.is_stopped() {
+                break;
+            }
+        }
+        let mut alone = alone.into_iter().chain(rest.into_iter().map(|listed| (listed, None)));
+        while let Some((listed, failed)) = alone.next() {
+            if self.object(listed, failed).await {
+                // In the order in which they stood there.
+                let left: Vec<_> = alone.map(|(listed, _)| listed).collect();
+                left.into_iter().rev().for_each(|listed| self.context.queue.push_again(listed));
                 return true;
             }
         }
         false
     }
 
-    /// Moves a batch, and returns what is to be moved one by one.
-    async fn together(&mut self, batch: Vec<Listed>) -> Vec<Listed> {
-        let Some(first) = batch.first().map(|listed| listed.object.key.clone()) else { return batch };
+    /// Moves a batch. Returns what it didn't come to, and what is to be moved one by one: with the failure
+    /// where that was an attempt of this object.
+    async fn together(&mut self, batch: Vec<Listed>) -> (Vec<Listed>, Vec<(Listed, Option<Failure>)>) {
         let context = Arc::clone(&self.context);
+        let (Some(together), Some(first)) = (context.batches, batch.first()) else { return (batch, Vec::new()) };
+        let first = first.object.key.clone();
         let gauge = self.gauge(&context);
         gauge.slot.begin(&first, batch.iter().map(|listed| content_bytes(&listed.object)).sum());
         let objects: Vec<&Object> = batch.iter().map(|listed| &listed.object).collect();
         let moved = match self.live_instances().await {
-            Ok((source, sink)) => transfer::put_batch(source, sink, &objects, &context.terms, gauge).await,
+            Ok((source, sink)) => transfer::put_batch(source, sink, &objects, &context.terms, gauge, together).await,
             Err(failure) => Err(failure),
         };
         gauge.slot.end();
@@ -59,22 +75,49 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             Err(failure) => {
                 let error = self.settle_failure(failure, &first).await;
                 tracing::debug!(%error, objects = batch.len(), "a batch failed: its objects are moved one by one");
-                return batch;
+                return (Vec::new(), batch.into_iter().map(|listed| (listed, None)).collect());
             }
         };
-        let mut alone = Vec::new();
-        for (mut listed, result) in batch.into_iter().zip(results) {
+        let (mut left, mut alone) = (Vec::new(), Vec::new());
+        for (listed, result) in batch.into_iter().zip(results) {
             match result {
-                Ok(moved) => self.end(Task::of(listed), Outcome::Moved(moved), 1),
-                Err(failure) => {
-                    let error = self.settle_failure(failure, &listed.object.key).await;
-                    tracing::debug!(%error, "an object of a batch failed: it's moved by itself");
-                    listed.mismatched |= error.code == Code::CHECKSUM_MISMATCH;
-                    alone.push(listed);
+                None => left.push(listed),
+                Some(Ok(moved)) => {
+                    context.crew.succeed();
+                    self.end(Task::of(listed), Outcome::Moved(moved), 1);
+                }
+                // Somebody was faster.
+                Some(Err(failure)) if together == Together::Source && self.is_no_replacement(&failure) => {
+                    self.end(Task::of(listed), Outcome::Skipped(SkipReason::Exists), 1);
+                }
+                Some(Err(failure)) if together == Together::Both || failure.from_sink && together == Together::Sink => {
+                    alone.push((self.was_no_attempt(listed, failure).await, None));
+                }
+                Some(Err(failure)) => {
+                    self.forget_lost(&failure);
+                    alone.push((listed, Some(failure)));
                 }
             }
         }
         self.manners.forget();
-        alone
+        (left, alone)
+    }
+
+    /// What a batch couldn't do with an object is done as if there had been none.
+    async fn was_no_attempt(&mut self, mut listed: Listed, failure: Failure) -> Listed {
+        let error = self.settle_failure(failure, &listed.object.key).await;
+        tracing::debug!(%error, "an object of a batch failed: it's moved by itself");
+        listed.mismatched |= error.code == Code::CHECKSUM_MISMATCH;
+        listed
+    }
+
+    /// The next attempt has other instances.
+    fn forget_lost(&mut self, failure: &Failure) {
+        if failure.source_lost {
+            self.source = None;
+        }
+        if failure.sink_lost {
+            self.sink = None;
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! upload that isn't committed is aborted; where the run is stopped, only if no journal keeps it for the
 //! next one.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tokio::time::timeout;
 
@@ -190,10 +190,11 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             Closing::Commit(finished) if self.context.is_stopped() => (stopped(), finished.folder),
             Closing::Commit(finished) => match self.commit_proven(upload, &finished, gauge).await {
                 Ok(moved) => {
+                    self.context.moved(&upload.object, &moved, upload.attempt, upload.mismatched);
                     if let Some(folder) = &finished.folder {
                         folder.touch();
+                        folder.settle();
                     }
-                    self.context.moved(&upload.object, &moved, upload.attempt, upload.mismatched);
                     return self.forget(upload);
                 }
                 Err(error) => (error, finished.folder),
@@ -271,6 +272,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             Err(error) if self.context.terms.replace == Replace::Never && error.code == Code::ALREADY_EXISTS => {
                 self.context.expect_instead(object, 0);
                 self.context.skipped(object, SkipReason::Exists);
+                if let Some(folder) = folder {
+                    folder.settle();
+                }
             }
             Err(error) => self.give_up(object, error, upload.attempt),
         }
@@ -304,10 +308,12 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 if error.instance_lost {
                     self.sink = None;
                 }
+                self.context.littered.store(true, Ordering::Relaxed);
                 tracing::warn!(%error, "an upload can't be aborted");
             }
             Err(_) => {
                 self.sink = None;
+                self.context.littered.store(true, Ordering::Relaxed);
                 tracing::warn!(key = %upload.object.key, "an upload wasn't aborted in time");
             }
         }

@@ -26,7 +26,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// What a run has more where it has several agents.
-pub(super) struct Together {
+pub(super) struct Shared {
     pub(super) share: Arc<dyn Share>,
     pub(super) hand: Hand,
     /// What all have done, where this agent has ended the run.
@@ -36,9 +36,9 @@ pub(super) struct Together {
     told_repaired: AtomicU64,
 }
 
-// === impl Together ===
+// === impl Shared ===
 
-impl Together {
+impl Shared {
     pub(super) fn new(share: Arc<dyn Share>) -> Self {
         let (told_retries, told_repaired) = (AtomicU64::default(), AtomicU64::default());
         Self { share, hand: Hand::default(), totals: Mutex::default(), told_retries, told_repaired }

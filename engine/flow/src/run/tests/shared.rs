@@ -168,7 +168,7 @@ async fn both(source: MemorySource, sink: MemorySink, lost: Lost) -> (Vec<String
     let run = |number: usize| {
         let agent = Agent { number, board: Arc::clone(&board), next: Mutex::new(1) };
         let (source, sink) = (Arc::new(Arc::clone(&source)), Arc::new(Arc::clone(&sink)));
-        run_together(stages[number].job.clone(), Arc::new(agent), source, sink, &Here)
+        run_shared(stages[number].job.clone(), Arc::new(agent), source, sink, &Here)
     };
     let ends = LocalSet::new().run_until(async { tokio::join!(run(0), run(1)) }).await;
     let ((first, none), (second, totals)) = ends;

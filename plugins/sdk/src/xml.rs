@@ -1,21 +1,23 @@
-//! The answers' XML as a small tree. Knows no namespace and no attribute, which OSS's answers don't
-//! need, and refuses what is nested deeper than they are.
+//! XML of a store's answer as a small tree. Knows no namespace and no attribute, which such answers
+//! don't need, and refuses what is nested deeper than they are.
+
+use std::borrow::Cow;
 
 use quick_xml::{Reader, escape::resolve_xml_entity, events::Event};
 
-/// OSS nests four deep.
+/// S3 and OSS nest four deep.
 const MAX_DEPTH: usize = 16;
 
 /// An element with what is in it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Element {
-    pub(crate) name: String,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Element {
+    pub name: String,
     text: String,
     children: Vec<Element>,
 }
 
 /// The document's root; none if it isn't XML, or breaks off.
-pub(crate) fn parse(bytes: &[u8]) -> Option<Element> {
+pub fn parse(bytes: &[u8]) -> Option<Element> {
     let mut reader = Reader::from_reader(bytes);
     // The elements that are open; the first holds the root once that is closed.
     let mut open = vec![Element::default()];
@@ -48,6 +50,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Element> {
     }
 }
 
+/// A text as it stands in a request's XML.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    quick_xml::escape::escape(text)
+}
+
 // === impl Element ===
 
 impl Element {
@@ -56,17 +63,17 @@ impl Element {
     }
 
     /// All elements of this name in this one.
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The same, without the rest.
-    pub(crate) fn into_all(self, name: &str) -> impl Iterator<Item = Self> {
+    pub fn into_all(self, name: &str) -> impl Iterator<Item = Self> {
         self.children.into_iter().filter(move |child| child.name == name)
     }
 
     /// The text of the first element of this name.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<&str> {
         self.children.iter().find(|child| child.name == name).map(|child| child.text.as_str())
     }
 }

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     super::{Context, book::Book, content_bytes, queue::Listed},
-    Together,
+    Shared,
     page::{Page, Results},
     patiently,
 };
 use crate::{
     error::{Code, Error},
     journal::{Lookup, told::Told},
-    listing::Due,
+    listing::{Due, Mark},
     run::Summary,
     share::Taken,
 };
@@ -21,14 +21,14 @@ const GIVE_BACK: Duration = Duration::from_secs(3);
 
 pub(in crate::run) struct Taker {
     context: Arc<Context>,
-    together: Arc<Together>,
+    shared: Arc<Shared>,
 }
 
 // === impl Taker ===
 
 impl Taker {
-    pub(in crate::run) fn new(context: Arc<Context>, together: Arc<Together>) -> Self {
-        Self { context, together }
+    pub(in crate::run) fn new(context: Arc<Context>, shared: Arc<Shared>) -> Self {
+        Self { context, shared }
     }
 
     pub(in crate::run) async fn run(self) {
@@ -48,8 +48,8 @@ impl Taker {
             Err(error) => return self.context.stop_for(error),
         };
         loop {
-            self.together.hand.room().await;
-            let share = &self.together.share;
+            self.shared.hand.room().await;
+            let share = &self.shared.share;
             let taken = match patiently(&self.context, || share.take()).await {
                 None => return,
                 Some(Err(error)) => return self.context.stop_for(error),
@@ -62,7 +62,7 @@ impl Taker {
                         self.context.fail_run(error);
                     }
                     self.context.listing_is_done();
-                    return self.together.hand.close();
+                    return self.shared.hand.close();
                 }
                 Taken::Page { number, again, page } => {
                     let queued = match Page::parse(&page) {
@@ -78,7 +78,7 @@ impl Taker {
     }
 
     async fn queue(&self, number: u64, again: bool, page: Page, lookup: Option<&Lookup>) -> Result<(), Error> {
-        let (context, hand) = (&self.context, &self.together.hand);
+        let (context, hand) = (&self.context, &self.shared.hand);
         let Page { objects, folders, touched, settled } = page;
         if !hand.take(number, again, settled) {
             return Ok(());
@@ -95,9 +95,11 @@ impl Taker {
         }
         hand.added(number);
         if folders {
-            batch
-                .into_iter()
-                .for_each(|Listed { object, .. }| context.queue.push_due(Due { object, parent: None, touched }));
+            let mark = Mark { kept: true, touched };
+            batch.into_iter().for_each(|Listed { object, .. }| {
+                // What is in it was done by many, and no journal knows all of it.
+                context.queue.push_due(Due { object, parent: None, mark, whole: false });
+            });
             return Ok(());
         }
         context.meter.listed.add(batch.len() as u64);
@@ -115,13 +117,13 @@ impl Taker {
 
     /// Tells of each page that's done, until nothing more will come.
     async fn tell(&self) {
-        while let Some(results) = self.together.hand.next_done().await {
+        while let Some(results) = self.shared.hand.next_done().await {
             let page = results.page;
             let bytes = match self.figured(results).to_bytes() {
                 Ok(bytes) => bytes,
                 Err(error) => return self.context.stop_for(error),
             };
-            let share = &self.together.share;
+            let share = &self.shared.share;
             match patiently(&self.context, || share.done(page, bytes.clone())).await {
                 // Somebody else has done the same, and the run is over.
                 Some(Err(error)) if error.code == Code::NOT_FOUND => {}
@@ -132,10 +134,10 @@ impl Taker {
     }
 
     async fn give_back(&self) {
-        for results in self.together.hand.give_back() {
+        for results in self.shared.hand.give_back() {
             let page = results.page;
             let Ok(bytes) = self.figured(results).to_bytes() else { continue };
-            if let Err(error) = self.together.share.give_back(page, bytes).await {
+            if let Err(error) = self.shared.share.give_back(page, bytes).await {
                 tracing::debug!(%error, "a page can't be given back; another agent takes it later");
             }
         }
@@ -146,14 +148,14 @@ impl Taker {
         let told = |figure: &std::sync::atomic::AtomicU64, now: u64| {
             now.saturating_sub(figure.swap(now, std::sync::atomic::Ordering::Relaxed))
         };
-        let retries = told(&self.together.told_retries, meter.retries.get());
-        let repaired = told(&self.together.told_repaired, meter.repaired.get());
+        let retries = told(&self.shared.told_retries, meter.retries.get());
+        let repaired = told(&self.shared.told_repaired, meter.repaired.get());
         Results { retries, repaired, ..results }
     }
 }
 
 /// What the context says of an object's end, to the page that it's on.
-impl Together {
+impl Shared {
     pub(in crate::run) fn settle(&self, key: &str, told: impl Fn() -> Told) {
         self.hand.settle(key, told);
     }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Together,
+    Shared,
     folders::Folders,
     merge::{Figures, merge, totals},
     page::{Draft, Results},
@@ -23,12 +23,12 @@ use crate::{
 
 /// How often is looked whether all pages are done.
 const LOOK: Duration = Duration::from_millis(200);
-/// Results that are written down together: one look at the file for some thousand objects.
+/// Results that are written down shared: one look at the file for some thousand objects.
 const MERGED: usize = 16;
 
 pub(in crate::run) struct Leader<So: OpenSource, Si: OpenSink> {
     context: Arc<Context>,
-    together: Arc<Together>,
+    shared: Arc<Shared>,
     sources: Arc<So>,
     sinks: Arc<Si>,
     begin: Instant,
@@ -43,13 +43,8 @@ type Left = Option<Error>;
 // === impl Leader ===
 
 impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
-    pub(in crate::run) fn new(
-        context: Arc<Context>,
-        together: Arc<Together>,
-        sources: Arc<So>,
-        sinks: Arc<Si>,
-    ) -> Self {
-        Self { context, together, sources, sinks, begin: Instant::now(), merged: 0, figures: Figures::default() }
+    pub(in crate::run) fn new(context: Arc<Context>, shared: Arc<Shared>, sources: Arc<So>, sinks: Arc<Si>) -> Self {
+        Self { context, shared, sources, sinks, begin: Instant::now(), merged: 0, figures: Figures::default() }
     }
 
     pub(in crate::run) async fn run(mut self) {
@@ -59,7 +54,7 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
 
     async fn lead(&mut self) {
         loop {
-            let share = Arc::clone(&self.together.share);
+            let share = Arc::clone(&self.shared.share);
             let lead = match patiently(&self.context, || share.lead()).await {
                 None | Some(Ok(None)) => return,
                 Some(Ok(Some(lead))) => lead,
@@ -85,12 +80,12 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
         if lead.last.is_some() && resumes.is_none() && (!lead.listed || puts_directories) {
             // Of a tree nobody knows how far it was listed: that's found out from what is done.
             self.drain().await?;
-            self.together.share.skip_last().await;
+            self.shared.share.skip_last().await;
         }
         if !lead.listed || resumes.is_none() && puts_directories || lead.last.is_none() {
             self.list(resumes.as_ref(), folders.as_ref()).await?;
         }
-        let share = Arc::clone(&self.together.share);
+        let share = Arc::clone(&self.shared.share);
         self.ask(|| share.listed()).await?;
         self.drain().await?;
         self.put_folders(folders.as_deref()).await?;
@@ -102,7 +97,7 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
         summary.seconds = self.begin.elapsed().as_secs_f64();
         let ending = summary.to_ending();
         self.ask(|| share.end(ending.clone())).await?;
-        *lock(&self.together.totals) = Some(summary);
+        *lock(&self.shared.totals) = Some(summary);
         Ok(())
     }
 
@@ -119,13 +114,13 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
         let ordered = self.context.source.has("ordered-listing");
         let draft = Draft::new(ordered, from);
         let lister = Lister::new(Arc::clone(&self.context), Arc::clone(&self.sources), Arc::clone(&self.sinks));
-        let listed = lister.into_pages(Arc::clone(&self.together), draft, folders.cloned()).await;
+        let listed = lister.into_pages(Arc::clone(&self.shared), draft, folders.cloned()).await;
         if self.context.is_stopped() { Err(None) } else { listed.map_err(Some) }
     }
 
     /// Waits until everybody is done with everything that was offered, and has told so.
     async fn drain(&mut self) -> Result<(), Left> {
-        let share = Arc::clone(&self.together.share);
+        let share = Arc::clone(&self.shared.share);
         loop {
             let outstanding = self.ask(|| share.outstanding()).await?;
             // Results are told before a page is done.
@@ -139,7 +134,7 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
 
     async fn merge(&mut self) -> Result<(), Left> {
         let context = Arc::clone(&self.context);
-        let share = Arc::clone(&self.together.share);
+        let share = Arc::clone(&self.shared.share);
         let Some(book) = &context.book else { return Ok(()) };
         loop {
             let mut told = Vec::new();
@@ -160,7 +155,7 @@ impl<So: OpenSource, Si: OpenSink> Leader<So, Si> {
     async fn put_folders(&mut self, folders: Option<&Folders>) -> Result<(), Left> {
         let Some(folders) = folders else { return Ok(()) };
         let moved = self.context.book.as_ref().map(|book| book.has_moved()).transpose().map_err(Some)?;
-        let share = Arc::clone(&self.together.share);
+        let share = Arc::clone(&self.shared.share);
         while let Some(mut depth) = folders.take_deepest().map_err(Some)? {
             while let Some(page) = depth.next_page(moved.unwrap_or(true)).map_err(Some)? {
                 let (bytes, span) = (page.to_bytes().map_err(Some)?, Span::default());
