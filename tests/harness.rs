@@ -4,7 +4,10 @@
 pub(crate) mod disk;
 pub(crate) mod ftp;
 pub(crate) mod gate;
+pub(crate) mod nats;
+pub(crate) mod network;
 pub(crate) mod oss;
+pub(crate) mod rates;
 pub(crate) mod s3s;
 pub(crate) mod seaweed;
 pub(crate) mod store;
@@ -115,10 +118,51 @@ impl Scratch {
         self.start_with(arguments, "", fs::File::open(path).unwrap().into(), &[]).wait()
     }
 
+    /// Starts `engine` as on a machine of this name: with a state folder and output of its own.
+    pub(crate) fn start_on(&self, machine: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        self.start_in(&format!("state-{machine}"), arguments, &format!("-{machine}"), Stdio::null(), variables)
+    }
+
+    /// The same in a network namespace.
+    pub(crate) fn start_within(
+        &self,
+        namespace: &str,
+        machine: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Running {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_engine")]);
+        let (state, apart) = (format!("state-{machine}"), format!("-{machine}"));
+        self.start_by(command, &state, arguments, &apart, Stdio::null(), variables)
+    }
+
     fn start_with(&self, arguments: &[&str], apart: &str, input: Stdio, variables: &[(&str, &str)]) -> Running {
+        self.start_in("state", arguments, apart, input, variables)
+    }
+
+    fn start_in(
+        &self,
+        state: &str,
+        arguments: &[&str],
+        apart: &str,
+        input: Stdio,
+        variables: &[(&str, &str)],
+    ) -> Running {
+        self.start_by(Command::new(env!("CARGO_BIN_EXE_engine")), state, arguments, apart, input, variables)
+    }
+
+    fn start_by(
+        &self,
+        mut command: Command,
+        state: &str,
+        arguments: &[&str],
+        apart: &str,
+        input: Stdio,
+        variables: &[(&str, &str)],
+    ) -> Running {
         let (output, errors) = (self.path(&format!("stdout{apart}")), self.path(&format!("stderr{apart}")));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
-        command.args(arguments).arg("--state-dir").arg(self.path("state"));
+        command.args(arguments).arg("--state-dir").arg(self.path(state));
         std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).for_each(|(name, _)| {
             command.env_remove(name);
         });

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod fleet;
 mod ftp;
 mod hostile;
 mod oss;

@@ -190,7 +190,7 @@ pub(crate) fn end(endpoint: &str, bucket: &str, access_key: &str, secret: &str) 
 }
 
 /// A certificate for 127.0.0.1 that signs itself, and its key.
-fn make_certificate(certificate: &Path, key: &Path) {
+pub(crate) fn make_certificate(certificate: &Path, key: &Path) {
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
     command.args(["-subj", "/CN=culvert test", "-addext", "subjectAltName=IP:127.0.0.1"]);

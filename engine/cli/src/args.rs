@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod agent;
 pub(crate) mod apply;
+pub(crate) mod fleet;
 pub(crate) mod task;
 pub(crate) mod tunnel;
 
@@ -42,6 +43,8 @@ pub(crate) struct Places {
     /// File that defines tunnels [default: $XDG_CONFIG_HOME/culvert/engine.toml or ~/.config/culvert/engine.toml]
     #[arg(long, global = true, env = "CULVERT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fleet: fleet::Fleet,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -60,6 +63,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Show every pipeline of this machine, and how its last run stands
     Status(Status),
+    /// Watch tunnels, agents, tasks and runs; q ends it
+    Top(Top),
     /// Hold a sink against what the journal says was moved
     Verify(Verify),
     /// Check a pipeline file and its connectors' tables; reach no store
@@ -116,6 +121,12 @@ pub(crate) struct Run {
     /// Forget what earlier runs did, and start over
     #[arg(long)]
     pub(crate) restart: bool,
+    /// In a fleet: leave the run to no other machine; only the tunnel is shared
+    #[arg(long)]
+    pub(crate) alone: bool,
+    /// For which time of its task's start
+    #[arg(long, hide = true)]
+    pub(crate) started: Option<u64>,
     /// Run as this agent: on its tunnel, from its local address
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
@@ -187,6 +198,13 @@ pub(crate) struct Status {
     /// One JSON array
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Print it once, as where there is no terminal
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]

@@ -47,7 +47,8 @@ pub(crate) struct Assembly {
     pub(crate) state: PathBuf,
     source: End,
     sink: End,
-    owner: String,
+    /// The mark on what it leaves unfinished.
+    pub(crate) owner: String,
     /// Reads reports, where they are to be put at the sink.
     reports: Option<Connector>,
 }
@@ -66,8 +67,8 @@ struct End {
 
 /// The built-in connector for folders of this machine.
 const LOCAL: &str = "local";
-/// Length of an owner's mark in hex digits.
-const OWNER_DIGITS: usize = 8;
+/// Length of a mark in hex digits.
+const MARK_DIGITS: usize = 8;
 
 /// What is done about a sink's folder that isn't there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +134,7 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
     }
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
-    let owner = owner(&state)?;
+    let owner = mark(&state, "owner")?;
     let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
     let tunnel = if shared.is_some() { Tunnel::leased() } else { Tunnel::new(tunnel_limits) };
     Ok(Assembly { pipeline, tunnel_limits, tunnel, shared, state, source, sink, owner, reports })
@@ -153,16 +154,20 @@ pub(crate) fn seed() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// This pipeline's mark on what it leaves unfinished: drawn once, kept beside its journal.
-fn owner(state: &Path) -> Result<String, Failure> {
-    let path = state.join("owner");
+/// What tells a folder's owner from others: drawn once, kept in a file of this name. A pipeline's is its
+/// mark on what it leaves unfinished.
+///
+/// # Errors
+/// The file can't be made or read.
+pub(crate) fn mark(state: &Path, name: &str) -> Result<String, Failure> {
+    let path = state.join(name);
     let failed =
         |error: std::io::Error| Failure::could_not_go_on(format!("the state file {}: {error}", path.display()));
     if !path.exists() {
         // Written whole or not at all, and the first of two processes wins.
         let mut fresh = tempfile::NamedTempFile::new_in(state).map_err(failed)?;
-        let owner = format!("{:0width$x}", seed() >> 32, width = OWNER_DIGITS);
-        std::io::Write::write_all(&mut fresh, owner.as_bytes()).map_err(failed)?;
+        let mark = format!("{:0width$x}", seed() >> 32, width = MARK_DIGITS);
+        std::io::Write::write_all(&mut fresh, mark.as_bytes()).map_err(failed)?;
         match fresh.persist_noclobber(&path) {
             Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error.error)),
             _ => {}
@@ -318,6 +323,18 @@ impl Assembly {
             agent: agent.unwrap_or_default(),
             source: &self.pipeline.source.connector,
             sink: &self.pipeline.sink.connector,
+        }
+    }
+
+    /// Of the connectors' builds, the source's and the sink's.
+    pub(crate) fn digests(&self) -> [&str; 2] {
+        [self.source.connector.digest(), self.sink.connector.digest()]
+    }
+
+    /// Says whether a round is under way, where this process works as an agent.
+    pub(crate) fn tell(&self, is_busy: bool) {
+        if let Some(shared) = &self.shared {
+            shared.tell(is_busy);
         }
     }
 

@@ -12,6 +12,7 @@ mod run;
 mod schema;
 mod status;
 mod task;
+mod top;
 mod tunnel;
 mod validate;
 mod verify;
@@ -32,6 +33,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Plan(asked) => plan::execute(asked, places),
         Command::Report(asked) => report::execute(asked, places),
         Command::Status(asked) => status::execute(asked, places),
+        Command::Top(asked) => top::execute(asked, places),
         Command::Verify(asked) => verify::execute(asked, places),
         Command::Validate(asked) => validate::execute(asked, places),
         Command::Check(asked) => check::execute(asked, places),

@@ -1,5 +1,5 @@
-//! What this state folder knows beside journals: tunnels, agents, addresses, tasks. Every change is made
-//! to what was read, or tried again. Starts nothing and moves nothing.
+//! What this state folder, or the fleet that was named, knows beside journals: tunnels, agents, addresses,
+//! tasks. Every change is made to what was read, or tried again. Starts nothing and moves nothing.
 
 pub(crate) mod addresses;
 pub(crate) mod agents;
@@ -11,16 +11,18 @@ use std::path::Path;
 use culvert_flow::{
     error::{Code, Error},
     journal::{Reader, RunRecord},
-    records::{Kind, Records, Stored, Sync},
+    records::{Kind, Records, SqliteRecords, Stored, Sync},
 };
 
-use crate::{args::Places, exit::Failure, folders};
+use crate::{args::Places, exit::Failure, fleet::fleet, folders};
 
 /// The records, in the state folder.
 const FILE: &str = "tunnels.sqlite";
 
 pub(crate) struct Inventory {
-    records: Records,
+    records: Box<dyn Records>,
+    /// Of many machines: no file of this one defines anything in it.
+    pub(crate) is_fleet: bool,
 }
 
 // === impl Inventory ===
@@ -29,9 +31,12 @@ impl Inventory {
     /// For whoever was asked to change or show something.
     ///
     /// # Errors
-    /// The file can't be made or read.
+    /// The file can't be made or read, or the fleet can't be reached.
     pub(crate) fn open(places: &Places) -> Result<Self, Failure> {
-        Ok(Self { records: records(places, Sync::Full)? })
+        if let Some(fleet) = fleet(places)? {
+            return Ok(Self { records: Box::new(fleet), is_fleet: true });
+        }
+        Ok(Self { records: Box::new(records(places, Sync::Full)?), is_fleet: false })
     }
 
     pub(crate) fn read(&self, kind: Kind, name: &str) -> Result<Option<Stored>, Failure> {
@@ -79,12 +84,12 @@ impl Inventory {
     }
 }
 
-/// The records themselves.
+/// The records of this machine.
 ///
 /// # Errors
 /// The file can't be made or read.
-pub(crate) fn records(places: &Places, sync: Sync) -> Result<Records, Failure> {
-    Records::open(&folders::state(places)?.join(FILE), sync).map_err(failure)
+pub(crate) fn records(places: &Places, sync: Sync) -> Result<SqliteRecords, Failure> {
+    SqliteRecords::open(&folders::state(places)?.join(FILE), sync).map_err(failure)
 }
 
 /// A failure of the records.

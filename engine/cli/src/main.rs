@@ -5,6 +5,7 @@ mod assembly;
 mod command;
 mod connectors;
 mod exit;
+mod fleet;
 mod folders;
 mod inventory;
 mod logging;

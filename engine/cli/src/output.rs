@@ -21,6 +21,8 @@ use culvert_flow::{
     tunnel::Tunnel,
 };
 
+use serde_json::Value;
+
 use crate::exit::Failure;
 
 /// How often a pipe gets a line about progress.
@@ -117,13 +119,25 @@ impl Output {
         self.flush();
     }
 
-    pub(crate) fn summary(&self, summary: &Summary) {
+    /// `fleet`: what all machines did, of a run that several share.
+    pub(crate) fn summary(&self, summary: &Summary, fleet: Option<&Value>) {
         if let Form::Live(display) = &self.form {
             display.clear();
         }
         match self.form {
-            Form::Json => self.write(&json::summary(&self.run, summary).to_string()),
-            Form::Plain | Form::Live(_) => self.write(&text::summary(&self.run, summary)),
+            Form::Json => {
+                let mut line = json::summary(&self.run, summary);
+                if let Some(fleet) = fleet {
+                    line["fleet"] = fleet.clone();
+                }
+                self.write(&line.to_string());
+            }
+            Form::Plain | Form::Live(_) => {
+                self.write(&text::summary(&self.run, summary));
+                if let Some(fleet) = fleet {
+                    self.write(&text::fleet(fleet));
+                }
+            }
         }
         self.flush();
     }

@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use culvert_fleet::FleetLedger;
 use culvert_flow::{
     records::{Kind, Sync},
     rules::Limits,
@@ -17,11 +18,12 @@ use culvert_manifest::{Pipeline, TunnelRef};
 
 use crate::{
     args::{Places, agent::Network},
-    assembly::seed,
+    assembly::{mark, seed},
     exit::Failure,
+    fleet::fleet,
     folders,
     inventory::{Inventory, agents::Agent, failure, missing, records},
-    seat::Seat,
+    seat::{self, Seat},
 };
 
 /// From where an agent reaches stores.
@@ -33,7 +35,7 @@ pub(crate) struct Stand {
     pub(crate) network: Option<Network>,
 }
 
-/// A tunnel of this state folder.
+/// A tunnel of this state folder or of a fleet.
 pub(crate) struct SharedTunnel {
     name: String,
     definition: Definition,
@@ -41,6 +43,8 @@ pub(crate) struct SharedTunnel {
     holder: String,
     /// Of the agent that this process works as.
     seat: Option<Seat>,
+    /// Something may be kept for the holder: it's one process at a time.
+    is_agent: bool,
     places: Places,
 }
 
@@ -56,16 +60,17 @@ impl SharedTunnel {
         let inventory = Inventory::open(places)?;
         inventory.take_over(&file)?;
         let known = inventory.tunnel(name)?.ok_or_else(|| {
+            let file = format!("add [tunnels.{name}] to {}, or ", path.display());
+            let file = if inventory.is_fleet { "" } else { &file };
             Failure::usage(format!(
-                "the pipeline names the tunnel {name:?}, which isn't defined; add [tunnels.{name}] to {}, or make it \
-                 with `engine tunnel create {name} --max-bandwidth \"80 MiB/s\"`",
-                path.display()
+                "the pipeline names the tunnel {name:?}, which isn't defined; {file}make it with `engine tunnel create \
+                 {name} --max-bandwidth \"80 MiB/s\"`"
             ))
         })?;
         // Process ids are unique in one container only, and a folder may be shared by several.
         let holder = format!("{pipeline}@{}.{:04x}", std::process::id(), seed() & 0xffff);
         let definition = known.record.definition;
-        Ok(Self { name: name.to_owned(), definition, holder, seat: None, places: places.clone() })
+        Ok(Self { name: name.to_owned(), definition, holder, seat: None, is_agent: false, places: places.clone() })
     }
 
     /// The tunnel of an agent, whose seat is taken for this process, and where it stands.
@@ -88,8 +93,12 @@ impl SharedTunnel {
         }
         let bind = bind.map(|text| Bind::parse(&text)).transpose().map_err(Failure::usage)?;
         let mut shared = Self::find(&tunnel, &pipeline.name, places)?;
-        agent.clone_into(&mut shared.holder);
-        shared.seat = Some(Seat::take(agent, &pipeline.name, places)?);
+        shared.holder = match fleet(places)? {
+            Some(_) => format!("{agent}.{}", mark(&folders::state(places)?, seat::INSTALLATION)?),
+            None => agent.to_owned(),
+        };
+        shared.seat = (!seat::is_handed_down()).then(|| Seat::take(agent, &pipeline.name, places)).transpose()?;
+        shared.is_agent = true;
         Ok((shared, Stand { bind, network: Some(network) }))
     }
 
@@ -107,9 +116,22 @@ impl SharedTunnel {
     /// # Errors
     /// The ledger can't be opened.
     pub(crate) fn keep(&self, tunnel: &Tunnel) -> Result<Keeper, Failure> {
-        let ledger = SqliteLedger::new(records(&self.places, Sync::Lazy)?, &*self.name);
         // Only a name that's one process at a time can have something kept for it.
-        let holder = Holder::new(&*self.holder, self.seat.is_some(), seed());
-        Keeper::start(ledger, holder, tunnel.clone()).map_err(failure)
+        let holder = Holder::new(&*self.holder, self.is_agent, seed());
+        let kept = match fleet(&self.places)? {
+            Some(fleet) => Keeper::start(FleetLedger::new(fleet, &self.name), holder, tunnel.clone()),
+            None => {
+                let ledger = SqliteLedger::new(records(&self.places, Sync::Lazy)?, &*self.name);
+                Keeper::start(ledger, holder, tunnel.clone())
+            }
+        };
+        kept.map_err(failure)
+    }
+
+    /// Whether this process is in the middle of a round, for whoever asks after its agent.
+    pub(crate) fn tell(&self, is_busy: bool) {
+        if let Some(seat) = &self.seat {
+            seat.tell(is_busy);
+        }
     }
 }

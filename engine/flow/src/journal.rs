@@ -10,7 +10,7 @@
 //! and in the order of their keys; `benches/journal.rs` measures it. So the report of a run is exact, and
 //! what a run hasn't seen is known without a list in memory.
 
-mod codes;
+pub(crate) mod codes;
 mod lock;
 mod lookup;
 mod reader;
@@ -18,6 +18,7 @@ mod record;
 mod schema;
 #[cfg(test)]
 mod tests;
+pub(crate) mod told;
 mod uploads;
 mod writer;
 
@@ -33,7 +34,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use self::{lock::Holder, writer::Writer};
 pub(crate) use self::{
     lookup::{Known, Lookup, Settled},
-    record::{Entry, Item, Proof},
+    record::{Entry, Item, Proof, Scope},
     uploads::OpenUpload,
 };
 pub use self::{
@@ -159,6 +160,15 @@ impl Journal {
         self.wait(&answer)
     }
 
+    /// A run that didn't end in order isn't gone on with: it was another than the next one is the rest of.
+    ///
+    /// # Errors
+    /// It can't be written down.
+    pub fn give_up_last(&self) -> Result<(), Error> {
+        self.send(Entry::GiveUp);
+        self.flush()
+    }
+
     /// Begins a run, or goes on with the last one where it didn't end in order.
     pub(crate) fn begin(&self, round: u32, meter: &Arc<Meter>) -> Result<Started, Error> {
         let (reply, answer) = bounded(1);
@@ -168,8 +178,13 @@ impl Journal {
 
     /// Writes down how a run ended, and everything before it. `whole`: it has gone through everything
     /// that it could list, so that the next one isn't the rest of it.
+    #[cfg(test)]
     pub(crate) fn end(&self, summary: &Summary, whole: bool) -> Result<(), Error> {
-        self.send(Entry::End { summary: Box::new(summary.clone()), whole, now: SystemTime::now() });
+        self.end_with(summary, Scope { whole, total: false })
+    }
+
+    pub(crate) fn end_with(&self, summary: &Summary, scope: Scope) -> Result<(), Error> {
+        self.send(Entry::End { summary: Box::new(summary.clone()), scope, now: SystemTime::now() });
         self.flush()
     }
 

@@ -32,6 +32,7 @@ pub mod journal;
 pub mod meter;
 mod retry;
 pub mod run;
+pub mod share;
 pub mod verify;
 
 pub mod schedule;

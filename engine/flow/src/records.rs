@@ -1,6 +1,6 @@
-//! What the processes of one machine know in common: tunnels, agents, addresses, tasks, each a text
-//! under its name, in one SQLite file of the state folder. Changed only by compare-and-swap, so that
-//! nobody writes over what it hasn't read. Knows nothing of what the texts say.
+//! What several processes know in common: tunnels, agents, addresses, tasks, each a text under its name.
+//! Changed only by compare-and-swap, so that nobody writes over what it hasn't read. Those of one machine
+//! are in one SQLite file of the state folder. Knows nothing of what the texts say.
 
 use std::{
     fs::File,
@@ -62,9 +62,40 @@ pub struct Stored {
     pub value: String,
 }
 
+/// Where records are kept.
+pub trait Records: Send {
+    /// # Errors
+    /// They can't be read.
+    fn read(&self, kind: Kind, name: &str) -> Result<Option<Stored>, Error>;
+
+    /// All of a kind, by name.
+    ///
+    /// # Errors
+    /// They can't be read.
+    fn list(&self, kind: Kind) -> Result<Vec<Stored>, Error>;
+
+    /// False if there is one of this name already.
+    ///
+    /// # Errors
+    /// They can't be written.
+    fn create(&self, kind: Kind, name: &str, value: &str) -> Result<bool, Error>;
+
+    /// False if it has another version than this, or isn't there.
+    ///
+    /// # Errors
+    /// They can't be written.
+    fn swap(&self, kind: Kind, name: &str, expected: u64, value: &str) -> Result<bool, Error>;
+
+    /// False if it has another version than this, or isn't there.
+    ///
+    /// # Errors
+    /// They can't be written.
+    fn delete(&self, kind: Kind, name: &str, expected: u64) -> Result<bool, Error>;
+}
+
 /// The file.
 #[derive(Debug)]
-pub struct Records {
+pub struct SqliteRecords {
     path: PathBuf,
     connection: Mutex<Connection>,
 }
@@ -82,9 +113,9 @@ impl Kind {
     }
 }
 
-// === impl Records ===
+// === impl SqliteRecords ===
 
-impl Records {
+impl SqliteRecords {
     /// Opens the file, and makes it where it's missing.
     ///
     /// # Errors
@@ -107,66 +138,6 @@ impl Records {
         Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
     }
 
-    /// # Errors
-    /// The file can't be read.
-    pub fn read(&self, kind: Kind, name: &str) -> Result<Option<Stored>, Error> {
-        let sql = "SELECT version, value FROM records WHERE kind = ?1 AND name = ?2";
-        let connection = lock(&self.connection);
-        let mut statement = connection.prepare_cached(sql).map_err(|error| self.failed(&error))?;
-        let found = statement.query_row(params![kind.as_str(), name], |row| {
-            Ok(Stored { name: name.to_owned(), version: version(row.get(0)?), value: row.get(1)? })
-        });
-        found.optional().map_err(|error| self.failed(&error))
-    }
-
-    /// All of a kind, by name.
-    ///
-    /// # Errors
-    /// The file can't be read.
-    pub fn list(&self, kind: Kind) -> Result<Vec<Stored>, Error> {
-        let sql = "SELECT name, version, value FROM records WHERE kind = ?1 ORDER BY name";
-        let connection = lock(&self.connection);
-        let rows = |connection: &Connection| -> rusqlite::Result<Vec<Stored>> {
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map([kind.as_str()], |row| {
-                Ok(Stored { name: row.get(0)?, version: version(row.get(1)?), value: row.get(2)? })
-            })?;
-            rows.collect()
-        };
-        rows(&connection).map_err(|error| self.failed(&error))
-    }
-
-    /// False if there is one of this name already.
-    ///
-    /// # Errors
-    /// The file can't be written.
-    pub fn create(&self, kind: Kind, name: &str, value: &str) -> Result<bool, Error> {
-        let sql = "INSERT INTO records (kind, name, version, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-        self.write(|connection, version| connection.execute(sql, params![kind.as_str(), name, version, value]))
-    }
-
-    /// False if it has another version than this, or isn't there.
-    ///
-    /// # Errors
-    /// The file can't be written.
-    pub fn swap(&self, kind: Kind, name: &str, expected: u64, value: &str) -> Result<bool, Error> {
-        let sql = "UPDATE records SET version = ?1, value = ?2 WHERE kind = ?3 AND name = ?4 AND version = ?5";
-        let expected = i64::try_from(expected).unwrap_or(i64::MAX);
-        self.write(|connection, version| {
-            connection.execute(sql, params![version, value, kind.as_str(), name, expected])
-        })
-    }
-
-    /// False if it has another version than this, or isn't there.
-    ///
-    /// # Errors
-    /// The file can't be written.
-    pub fn delete(&self, kind: Kind, name: &str, expected: u64) -> Result<bool, Error> {
-        let sql = "DELETE FROM records WHERE kind = ?1 AND name = ?2 AND version = ?3";
-        let expected = i64::try_from(expected).unwrap_or(i64::MAX);
-        self.write(|connection, _| connection.execute(sql, params![kind.as_str(), name, expected]))
-    }
-
     /// Does one thing under the next version; whether it changed a row.
     fn write(&self, work: impl FnOnce(&Connection, i64) -> rusqlite::Result<usize>) -> Result<bool, Error> {
         let mut connection = lock(&self.connection);
@@ -183,6 +154,50 @@ impl Records {
 
     fn failed(&self, error: &rusqlite::Error) -> Error {
         failure(&self.path, error)
+    }
+}
+
+impl Records for SqliteRecords {
+    fn read(&self, kind: Kind, name: &str) -> Result<Option<Stored>, Error> {
+        let sql = "SELECT version, value FROM records WHERE kind = ?1 AND name = ?2";
+        let connection = lock(&self.connection);
+        let mut statement = connection.prepare_cached(sql).map_err(|error| self.failed(&error))?;
+        let found = statement.query_row(params![kind.as_str(), name], |row| {
+            Ok(Stored { name: name.to_owned(), version: version(row.get(0)?), value: row.get(1)? })
+        });
+        found.optional().map_err(|error| self.failed(&error))
+    }
+
+    fn list(&self, kind: Kind) -> Result<Vec<Stored>, Error> {
+        let sql = "SELECT name, version, value FROM records WHERE kind = ?1 ORDER BY name";
+        let connection = lock(&self.connection);
+        let rows = |connection: &Connection| -> rusqlite::Result<Vec<Stored>> {
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([kind.as_str()], |row| {
+                Ok(Stored { name: row.get(0)?, version: version(row.get(1)?), value: row.get(2)? })
+            })?;
+            rows.collect()
+        };
+        rows(&connection).map_err(|error| self.failed(&error))
+    }
+
+    fn create(&self, kind: Kind, name: &str, value: &str) -> Result<bool, Error> {
+        let sql = "INSERT INTO records (kind, name, version, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        self.write(|connection, version| connection.execute(sql, params![kind.as_str(), name, version, value]))
+    }
+
+    fn swap(&self, kind: Kind, name: &str, expected: u64, value: &str) -> Result<bool, Error> {
+        let sql = "UPDATE records SET version = ?1, value = ?2 WHERE kind = ?3 AND name = ?4 AND version = ?5";
+        let expected = i64::try_from(expected).unwrap_or(i64::MAX);
+        self.write(|connection, version| {
+            connection.execute(sql, params![version, value, kind.as_str(), name, expected])
+        })
+    }
+
+    fn delete(&self, kind: Kind, name: &str, expected: u64) -> Result<bool, Error> {
+        let sql = "DELETE FROM records WHERE kind = ?1 AND name = ?2 AND version = ?3";
+        let expected = i64::try_from(expected).unwrap_or(i64::MAX);
+        self.write(|connection, _| connection.execute(sql, params![kind.as_str(), name, expected]))
     }
 }
 
@@ -239,7 +254,8 @@ mod tests {
     fn nobody_writes_over_what_it_has_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("records.sqlite");
-        let (ours, theirs) = (Records::open(&path, Sync::Full).unwrap(), Records::open(&path, Sync::Lazy).unwrap());
+        let (ours, theirs) =
+            (SqliteRecords::open(&path, Sync::Full).unwrap(), SqliteRecords::open(&path, Sync::Lazy).unwrap());
         assert!(ours.create(Kind::Tunnel, "t", "1").unwrap());
         assert!(!theirs.create(Kind::Tunnel, "t", "2").unwrap());
         let read = theirs.read(Kind::Tunnel, "t").unwrap().unwrap();
@@ -259,9 +275,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("records.sqlite");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
-        assert_eq!(Records::open(&path, Sync::Full).unwrap_err().code, Code::UNSUPPORTED);
+        assert_eq!(SqliteRecords::open(&path, Sync::Full).unwrap_err().code, Code::UNSUPPORTED);
         std::fs::write(&path, "not a database, but a text that is long enough to be one").unwrap();
-        assert_eq!(Records::open(&path, Sync::Full).unwrap_err().code, Code::CORRUPT);
+        assert_eq!(SqliteRecords::open(&path, Sync::Full).unwrap_err().code, Code::CORRUPT);
     }
 
     #[test]
@@ -272,11 +288,11 @@ mod tests {
             for number in 0..8 {
                 let path = &path;
                 scope.spawn(move || {
-                    let records = Records::open(path, Sync::Lazy).unwrap();
+                    let records = SqliteRecords::open(path, Sync::Lazy).unwrap();
                     assert!(records.create(Kind::Task, &number.to_string(), "x").unwrap());
                 });
             }
         });
-        assert_eq!(Records::open(&path, Sync::Full).unwrap().list(Kind::Task).unwrap().len(), 8);
+        assert_eq!(SqliteRecords::open(&path, Sync::Full).unwrap().list(Kind::Task).unwrap().len(), 8);
     }
 }

@@ -12,6 +12,7 @@ mod event;
 mod lister;
 mod mirror;
 mod queue;
+mod shared;
 mod spawn;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use self::{
     book::Book,
     context::{Context, NextAttempt, Tallies, content_bytes},
     lister::Lister,
+    shared::{Leader, Shared, Taker},
     worker::Worker,
 };
 pub use self::{
@@ -45,6 +47,7 @@ use crate::{
     meter::Meter,
     object::{Algorithm, Capabilities},
     rules::{DeleteExtra, Selection, Transfer, Verify},
+    share::Share,
     sink::{OpenSink, READ_BACK},
     source::OpenSource,
     sync::{Cancel, lock},
@@ -86,6 +89,28 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     sinks: Arc<Si>,
     spawn: &impl Spawn,
 ) -> Summary {
+    run_as(job, None, sources, sinks, spawn).await.0
+}
+
+/// The same as one of several agents: what this one did, and what all did where it has ended the run. Needs a
+/// journal. Neither sweeps before it nor deletes behind it.
+pub async fn run_shared<So: OpenSource, Si: OpenSink>(
+    job: Job,
+    share: Arc<dyn Share>,
+    sources: Arc<So>,
+    sinks: Arc<Si>,
+    spawn: &impl Spawn,
+) -> (Summary, Option<Summary>) {
+    run_as(job, Some(share), sources, sinks, spawn).await
+}
+
+async fn run_as<So: OpenSource, Si: OpenSink>(
+    job: Job,
+    share: Option<Arc<dyn Share>>,
+    sources: Arc<So>,
+    sinks: Arc<Si>,
+    spawn: &impl Spawn,
+) -> (Summary, Option<Summary>) {
     let begin = Instant::now();
     let overwrite = job.transfer.overwrite;
     let refused = refusal(&job, sinks.capabilities());
@@ -93,7 +118,10 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
     let opened = journal.map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
     let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, refused));
     let delete_extra = job.delete_extra.clone();
-    let context = Arc::new(Context { book, ..Context::new(job, None, sources.capabilities(), &*sinks) });
+    let book = if share.is_some() { book.map(Book::shared) } else { book };
+    let shared = share.map(|share| Arc::new(Shared::new(share)));
+    let context = Context::new(job, None, sources.capabilities(), &*sinks);
+    let context = Arc::new(Context { book, shared, ..context });
     context.tell(Event::RunStarted);
     let state = match refused {
         None => context.work(&sources, &sinks, spawn).await,
@@ -104,13 +132,14 @@ pub async fn run<So: OpenSource, Si: OpenSink>(
         state => state,
     };
     let mut summary = Summary::of(&context.meter, begin.elapsed(), state);
+    let totals = context.shared.as_ref().and_then(|shared| lock(&shared.totals).take());
     if let Some(book) = &context.book
-        && let Err(error) = book.end(&summary, context.queue.is_finished())
+        && let Err(error) = book.end(totals.as_ref().unwrap_or(&summary), context.queue.is_finished(), totals.is_some())
     {
         summary.state = State::Failed(error);
     }
     context.tell(Event::RunFinished(summary.clone()));
-    summary
+    (summary, totals)
 }
 
 /// Why a run can't begin at all.
@@ -174,14 +203,22 @@ impl Context {
         sinks: &Arc<Si>,
         spawn: &impl Spawn,
     ) -> State {
-        if self.sweep || self.book.as_ref().is_some_and(Book::is_resumed) {
+        let is_resumed = self.book.as_ref().is_some_and(Book::is_resumed);
+        if self.shared.is_none() && (self.sweep || is_resumed) {
             let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
             // Its own failure is told; a thread that dies is no reason not to move.
             let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::sweep(context, sinks)))).await;
         }
         let mut crew = Vec::with_capacity(self.transfer.workers.get() + 1);
         let (context, source, sink) = (Arc::clone(self), Arc::clone(sources), Arc::clone(sinks));
-        crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(Lister::new(context, source, sink).run()))));
+        if let Some(shared) = &self.shared {
+            let taker = Taker::new(Arc::clone(self), Arc::clone(shared));
+            crew.push(spawn.spawn("taker".into(), Box::new(|| Box::pin(taker.run()))));
+            let leader = Leader::new(context, Arc::clone(shared), source, sink);
+            crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(leader.run()))));
+        } else {
+            crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(Lister::new(context, source, sink).run()))));
+        }
         for number in 0..self.transfer.workers.get() {
             let (context, sources, sinks) = (Arc::clone(self), Arc::clone(sources), Arc::clone(sinks));
             let work = move || -> LocalFuture<()> { Box::pin(Worker::new(context, sources, sinks, number).run()) };

@@ -25,6 +25,11 @@ pub(crate) enum Agent {
         #[command(flatten)]
         terms: Terms,
     },
+    /// Work as this agent: take the tasks that are started for it, one after the other, until SIGTERM
+    Start {
+        /// The agent
+        name: String,
+    },
     /// Show one agent and whether it's online, busy or offline
     Show {
         /// The agent

@@ -1,5 +1,6 @@
-//! `engine agent`: makes, changes, shows and deletes the agents of this state folder. Starts none:
-//! `engine run --agent` does.
+//! `engine agent`: makes, changes, shows and deletes the agents of this state folder or of a fleet, and works as one.
+
+mod start;
 
 use culvert_flow::records::Kind;
 use culvert_host::http::Bind;
@@ -43,6 +44,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
             output::line(&format!("agent {name} made on the tunnel {tunnel}"));
         }
         Asked::Set { name, tunnel, terms } => set(&inventory, places, (name, tunnel.as_deref()), terms)?,
+        Asked::Start { name } => return start::start(&inventory, places, name),
         Asked::Show { name, json } => {
             let (_, agent) = inventory.agent(name)?.ok_or_else(|| missing(Kind::Agent, name))?;
             show(name, &agent, &State::of(name, places)?, *json);
@@ -131,7 +133,10 @@ fn show(name: &str, agent: &Agent, state: &State, as_json: bool) {
     if as_json {
         return output::line(&described(name, agent, state).to_string());
     }
-    let held = state.held().map_or_else(String::new, |held| format!(" ({}, process {})", held.pipeline, held.process));
+    let held = state.held().map_or_else(String::new, |held| {
+        let place = held.host.as_ref().map_or_else(String::new, |host| format!(" on {host}"));
+        format!(" ({}, process {}{place})", held.pipeline, held.process)
+    });
     table::facts(&[
         ("agent", name.to_owned()),
         ("tunnel", agent.tunnel.clone()),
@@ -153,6 +158,7 @@ fn described(name: &str, agent: &Agent, state: &State) -> Value {
         "bind": agent.bind,
         "state": state.as_str(),
         "process": state.held().map(|held| held.process),
+        "host": state.held().and_then(|held| held.host.as_ref()),
         "pipeline": state.held().map(|held| &held.pipeline),
     })
 }

@@ -4,6 +4,7 @@ pub(super) mod only;
 mod reporting;
 mod rounds;
 pub(super) mod signals;
+mod together;
 
 use std::{
     process,
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use culvert_fleet::FleetRun;
 use culvert_flow::{
     error::Code,
     journal::Journal,
@@ -24,7 +26,7 @@ use culvert_flow::{
 use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
 use tokio::task::LocalSet;
 
-use self::signals::Signals;
+use self::{signals::Signals, together::Joined};
 use crate::{
     args::{Places, Run as Asked},
     assembly::{Assembly, MissingFolder, assemble_as, seed},
@@ -47,6 +49,8 @@ struct Runner<'a> {
     sweep: bool,
     json: bool,
     metrics: Arc<Metrics>,
+    /// The fleet's run that this is part of; none: it's alone.
+    share: Option<Arc<FleetRun>>,
 }
 
 /// How a round, or what of it fitted into its window, ended.
@@ -61,21 +65,34 @@ struct Ended {
 /// # Errors
 /// The pipeline is wrong, or the run couldn't start.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
-    let assembly = assemble_as(&asked.pipeline.pipeline.file, places, asked.agent.as_deref())?;
+    let mut assembly = assemble_as(&asked.pipeline.pipeline.file, places, asked.agent.as_deref())?;
     let selection = only::confine(&assembly.pipeline.selection, &asked.only)?;
+    let share = match together::join(&mut assembly, asked, places)? {
+        Joined::Alone => None,
+        Joined::Together(run) => Some(run),
+        Joined::Over => return Ok(Exit::Done),
+    };
+    let assembly = assembly;
     let runtime = runtime()?;
     LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new()?;
         let ends = assembly.ends(MissingFolder::Make)?;
         let (source, sink) = (Arc::new(ends.source), Arc::new(ends.sink));
         let journal = Arc::new(open_journal(&assembly, asked)?);
+        match &share {
+            Some(run) => together::part_of(run, &assembly, &journal)?,
+            None => together::part_of_none(&assembly, &journal)?,
+        }
         let (sweep, json) = (asked.restart, asked.pipeline.json);
         let metrics = Arc::new(Metrics::new(&assembly.labels(asked.agent.as_deref()), assembly.tunnel.clone()));
         if let Some(address) = asked.metrics_listen {
             metrics::serve(address, Arc::clone(&metrics)).await?;
         }
-        let runner = Runner { assembly: &assembly, selection, source, sink, journal, sweep, json, metrics };
-        if let Err(failure) = reporting::make_up(&runner, &mut signals).await {
+        let runner = Runner { assembly: &assembly, selection, source, sink, journal, sweep, json, metrics, share };
+        // What this machine did of a fleet's run is reported by the one that ended it.
+        if runner.share.is_none()
+            && let Err(failure) = reporting::make_up(&runner, &mut signals).await
+        {
             crate::output::error(&failure);
             if failure.exit == Exit::Interrupted {
                 return Ok(failure.exit);
@@ -168,12 +185,18 @@ impl Runner<'_> {
             shown(event);
         });
         let mut ticks = tokio::time::interval(TICK);
-        let running = culvert_flow::run::run(job, Arc::clone(source), Arc::clone(sink), &ThreadPerWorker);
-        let mut running = std::pin::pin!(running);
+        assembly.tell(true);
+        let (source, sink, share) = (Arc::clone(source), Arc::clone(sink), self.share.clone());
+        let mut running = std::pin::pin!(async move {
+            match share {
+                Some(share) => culvert_flow::run::run_shared(job, share, source, sink, &ThreadPerWorker).await,
+                None => (culvert_flow::run::run(job, source, sink, &ThreadPerWorker).await, None),
+            }
+        });
         let mut by_window = false;
-        let summary = loop {
+        let (summary, totals) = loop {
             tokio::select! {
-                summary = &mut running => break summary,
+                ended = &mut running => break ended,
                 _ = ticks.tick() => {
                     output.tick();
                     if !cancel.is_cancelled() && until.is_some_and(|until| SystemTime::now() >= until) {
@@ -187,9 +210,14 @@ impl Runner<'_> {
                 }
             }
         };
-        output.summary(&summary);
-        let mut report = Exit::Done;
-        if summary.state != State::Interrupted
+        let fleet = self.share.as_ref().map(|run| together::totals(run, totals.is_some()));
+        output.summary(&summary, fleet.as_ref());
+        assembly.tell(false);
+        let others_failed = fleet.is_some_and(|fleet| fleet["objects"]["failed"].as_u64().unwrap_or_default() > 0);
+        let mut report = if others_failed { Exit::SomeFailed } else { Exit::Done };
+        let reports = self.share.is_none() || totals.is_some();
+        if reports
+            && summary.state != State::Interrupted
             && let Err(failure) = reporting::report(self, output.run_id().to_owned(), rules.hits(), signals).await
         {
             // What was moved is moved, and the next round has a report of its own.

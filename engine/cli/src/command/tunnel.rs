@@ -1,6 +1,6 @@
-//! `engine tunnel`: makes, changes, shows and deletes the tunnels of this state folder. Moves nothing.
+//! `engine tunnel`: makes, changes, shows and deletes the tunnels of this state folder or of a fleet. Moves nothing.
 
-mod show;
+pub(super) mod show;
 mod terms;
 
 use std::{
@@ -55,7 +55,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
         }
         Asked::List { json } => show::all(&inventory.tunnels()?, *json),
         Asked::Delete { name } => {
-            if file.tunnels.contains_key(name) {
+            if !inventory.is_fleet && file.tunnels.contains_key(name) {
                 let path = path.display();
                 let message = format!("{path} defines the tunnel {name:?}: remove [tunnels.{name}] from it first");
                 return Err(Failure::usage(message));

@@ -1,9 +1,9 @@
-//! The agents of this state folder: each belongs to one tunnel, and is one process at a time.
+//! The agents of this state folder or of a fleet: each belongs to one tunnel, and is one process at a time.
 
 use culvert_flow::{
     journal::RunState,
     records::{Kind, Stored},
-    tunnel::lease::Record,
+    tunnel::lease::{Record, agent_of},
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl Inventory {
     /// The records can't be written.
     pub(crate) fn forget_lease(&self, tunnel: &str, agent: &str) -> Result<(), Failure> {
         let free = |record: &mut Record| {
-            record.leases.remove(agent);
+            record.leases.retain(|holder, _| agent_of(holder) != agent);
             Ok(())
         };
         self.edit_tunnel(tunnel, free).map(|_| ())
@@ -81,6 +81,9 @@ impl State {
     /// The seat can't be looked at.
     pub(crate) fn of(name: &str, places: &Places) -> Result<Self, Failure> {
         let Some(held) = seat::held(name, places)? else { return Ok(Self::Offline) };
+        if let Some(is_busy) = held.is_busy {
+            return Ok(if is_busy { Self::Busy(held) } else { Self::Online(held) });
+        }
         let journal = folders::pipelines(places)?.join(&held.pipeline).join(folders::JOURNAL);
         let run = last_run(&journal)?;
         let is_busy = run.is_some_and(|run| run.state == RunState::Running);

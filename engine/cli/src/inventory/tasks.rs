@@ -1,15 +1,17 @@
-//! The tasks of this state folder: pipeline files under a name. Runs none.
+//! The tasks of this state folder or of a fleet: pipeline files under a name. Runs none.
 
 use std::path::PathBuf;
 
+use culvert_fleet::Fleet;
 use culvert_flow::{
     journal::{RunRecord, RunState, held_by},
     records::{Kind, Stored},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Inventory, failure, last_run, missing};
-use crate::{args::Places, exit::Failure, folders};
+use crate::{args::Places, exit::Failure, fleet::fleet, folders, seat};
 
 /// What is kept of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,12 @@ pub(crate) struct Task {
     pub(crate) pipeline: String,
     pub(crate) agent: Option<String>,
     pub(crate) asked: Asked,
+    /// How often it was started.
+    #[serde(default)]
+    pub(crate) times: u64,
+    /// What the file says, in a fleet: other machines don't have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
 }
 
 /// What was asked for last.
@@ -38,7 +46,17 @@ pub(crate) struct Standing {
     /// Who runs its pipeline now; 0 if it can't be told.
     pub(crate) process: Option<u32>,
     pub(crate) run: Option<RunRecord>,
+    /// Of a task of a fleet.
+    pub(crate) fleet: Option<FleetStanding>,
     asked: Asked,
+}
+
+/// How a task of a fleet stands.
+pub(crate) struct FleetStanding {
+    /// Those that work on it.
+    pub(crate) agents: Vec<String>,
+    /// Of the run that it was started for last: what all machines did, where it's over.
+    pub(crate) ending: Option<Value>,
 }
 
 // === impl Inventory ===
@@ -89,10 +107,14 @@ impl Task {
     /// # Errors
     /// The journal can't be read.
     pub(crate) fn standing(&self, places: &Places) -> Result<Standing, Failure> {
+        if let Some(fleet) = fleet(places)? {
+            let standing = FleetStanding::of(self, &fleet)?;
+            return Ok(Standing { process: None, run: None, fleet: Some(standing), asked: self.asked });
+        }
         let journal = self.journal(places)?;
         let process = held_by(&journal).map_err(failure)?;
         let run = last_run(&journal)?;
-        Ok(Standing { process, run, asked: self.asked })
+        Ok(Standing { process, run, fleet: None, asked: self.asked })
     }
 
     fn journal(&self, places: &Places) -> Result<PathBuf, Failure> {
@@ -100,11 +122,53 @@ impl Task {
     }
 }
 
+// === impl FleetStanding ===
+
+impl FleetStanding {
+    fn of(task: &Task, fleet: &Fleet) -> Result<Self, Failure> {
+        let agents = seat::working(fleet, &task.pipeline)?;
+        let run = fleet.run(&task.pipeline).map_err(failure)?.filter(|run| run.asked == Some(task.times));
+        let ending = run.and_then(|run| run.ended).map(|text| serde_json::from_str(&text).unwrap_or_default());
+        Ok(Self { agents, ending })
+    }
+}
+
 // === impl Standing ===
 
 impl Standing {
+    /// Whether somebody runs it now.
+    pub(crate) fn is_worked_on(&self) -> bool {
+        self.process.is_some() || self.fleet.as_ref().is_some_and(|fleet| !fleet.agents.is_empty())
+    }
+
+    /// Objects that its last run has moved, so far; of a fleet's once it's over.
+    pub(crate) fn moved(&self) -> Option<u64> {
+        self.figure(|run| run.moved, "moved")
+    }
+
+    pub(crate) fn failed(&self) -> Option<u64> {
+        self.figure(|run| run.failed, "failed")
+    }
+
+    fn figure(&self, of_run: impl Fn(&RunRecord) -> u64, name: &str) -> Option<u64> {
+        let ending = self.fleet.as_ref().and_then(|fleet| fleet.ending.as_ref());
+        self.run.as_ref().map(of_run).or_else(|| ending?["objects"][name].as_u64())
+    }
+
     /// `running` and `waiting` (for its next round) while a process is there.
     pub(crate) fn state(&self) -> &'static str {
+        if let Some(FleetStanding { agents, ending }) = &self.fleet {
+            return match (self.asked, ending) {
+                _ if !agents.is_empty() => "running",
+                (Asked::Pause, _) => "paused",
+                (Asked::Stop, _) => "stopped",
+                (Asked::Nothing, _) => "new",
+                // Nobody has taken it so far.
+                (Asked::Start, None) => "waiting",
+                (Asked::Start, Some(ending)) if ending["failure"].is_string() => "failed",
+                (Asked::Start, Some(_)) => "finished",
+            };
+        }
         let run = self.run.as_ref().map(|run| run.state);
         match (self.process, self.asked, run) {
             (Some(_), _, Some(RunState::Running)) => "running",

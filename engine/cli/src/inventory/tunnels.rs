@@ -1,4 +1,4 @@
-//! The tunnels of this state folder, and how those of `engine.toml` come to be among them.
+//! The tunnels of this state folder or of a fleet, and how those of `engine.toml` come to be among the former.
 
 use culvert_flow::{
     records::{Kind, Stored},
@@ -28,12 +28,13 @@ impl Inventory {
         self.list(Kind::Tunnel)?.into_iter().map(Known::new).collect()
     }
 
-    /// Makes what the file defines, and changes what it defines differently than it did.
+    /// Makes what the file defines, and changes what it defines differently than it did. A fleet's tunnels are
+    /// no machine's own.
     ///
     /// # Errors
     /// The records can't be written.
     pub(crate) fn take_over(&self, file: &EngineFile) -> Result<(), Failure> {
-        for (name, definition) in &file.tunnels {
+        for (name, definition) in file.tunnels.iter().filter(|_| !self.is_fleet) {
             let given = Record { given: Some(definition.clone()), ..Record::new(definition.clone()) };
             let is_there = self.edit_tunnel(name, |record| {
                 if record.given.as_ref() != Some(definition) {

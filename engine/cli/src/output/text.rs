@@ -92,3 +92,15 @@ fn rate(bytes: u64, seconds: f64) -> String {
 pub(crate) fn one_line(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
+
+/// What all machines of a fleet did; nothing is known of it where the run goes on without this one.
+pub(super) fn fleet(fleet: &serde_json::Value) -> String {
+    let figure = |name: &str| fleet["objects"][name].as_u64();
+    let (Some(listed), Some(moved), Some(skipped), Some(failed)) =
+        (figure("listed"), figure("moved"), figure("skipped"), figure("failed"))
+    else {
+        return "all machines: not known yet".to_owned();
+    };
+    let report = if fleet["ended_here"] == true { "the report is here" } else { "the report is where it was ended" };
+    format!("all machines: listed {listed}, moved {moved}, skipped {skipped}, failed {failed}; {report}")
+}

@@ -13,24 +13,24 @@ const NANOS: i64 = 1_000_000_000;
 // === times ===
 
 /// None outside of what 64 bits hold: years 1677 to 2262.
-pub(super) fn nanos(time: SystemTime) -> Option<i64> {
+pub(crate) fn nanos(time: SystemTime) -> Option<i64> {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).ok(),
         Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|nanos| -nanos),
     }
 }
 
-pub(super) fn from_nanos(nanos: i64) -> Option<SystemTime> {
+pub(crate) fn from_nanos(nanos: i64) -> Option<SystemTime> {
     let length = Duration::new(nanos.unsigned_abs() / NANOS.unsigned_abs(), 0)
         + Duration::from_nanos(nanos.unsigned_abs() % NANOS.unsigned_abs());
     if nanos < 0 { UNIX_EPOCH.checked_sub(length) } else { UNIX_EPOCH.checked_add(length) }
 }
 
-pub(super) fn millis(time: SystemTime) -> i64 {
+pub(crate) fn millis(time: SystemTime) -> i64 {
     nanos(time).map_or(0, |nanos| nanos.div_euclid(1_000_000))
 }
 
-pub(super) fn from_millis(millis: i64) -> Option<SystemTime> {
+pub(crate) fn from_millis(millis: i64) -> Option<SystemTime> {
     from_nanos(millis.checked_mul(1_000_000)?)
 }
 
@@ -61,7 +61,7 @@ fn algorithm(number: u8) -> Option<Algorithm> {
 }
 
 /// Each algorithm's number and digest in a row; none for none.
-pub(super) fn pack(checksums: &Checksums) -> Option<Vec<u8>> {
+pub(crate) fn pack(checksums: &Checksums) -> Option<Vec<u8>> {
     let mut packed = Vec::new();
     for (algorithm, digest) in checksums {
         if digest.len() == algorithm.digest_bytes() {
@@ -73,7 +73,7 @@ pub(super) fn pack(checksums: &Checksums) -> Option<Vec<u8>> {
 }
 
 /// What can be made out of it.
-pub(super) fn unpack(mut packed: &[u8]) -> Checksums {
+pub(crate) fn unpack(mut packed: &[u8]) -> Checksums {
     let mut checksums = Checksums::new();
     while let Some((number, rest)) = packed.split_first() {
         let Some(algorithm) = algorithm(*number) else { break };
@@ -85,7 +85,7 @@ pub(super) fn unpack(mut packed: &[u8]) -> Checksums {
 }
 
 /// 1 for a size, 16 and the algorithm for a checksum, 32 and the algorithm for a reading back.
-pub(super) fn grade_number(grade: Grade) -> i64 {
+pub(crate) fn grade_number(grade: Grade) -> i64 {
     match grade {
         Grade::Size => 1,
         Grade::Checksum(algorithm) => 16 + i64::from(algorithm_number(algorithm)),
@@ -93,7 +93,7 @@ pub(super) fn grade_number(grade: Grade) -> i64 {
     }
 }
 
-pub(super) fn grade(number: i64) -> Option<Grade> {
+pub(crate) fn grade(number: i64) -> Option<Grade> {
     let of = |first: i64| u8::try_from(number - first).ok().and_then(algorithm);
     match number {
         1 => Some(Grade::Size),

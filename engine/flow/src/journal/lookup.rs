@@ -44,6 +44,8 @@ pub(crate) struct Known {
     pub(crate) run: i64,
     pub(crate) settled: Settled,
     failed: bool,
+    /// What the run that saw it last did was to move it.
+    moved: bool,
     item: Item,
 }
 
@@ -151,13 +153,25 @@ fn known(key: &Key, row: &Row<'_>) -> rusqlite::Result<Known> {
         version,
         attributes: row.get(7)?,
     };
-    let failed = row.get::<_, i64>(1)? == Outcome::FAILED;
-    Ok(Known { run: row.get(0)?, settled: Settled::parse(row.get(2)?), failed, item })
+    let outcome = row.get::<_, i64>(1)?;
+    let (failed, moved) = (outcome == Outcome::FAILED, outcome == Outcome::MOVED);
+    Ok(Known { run: row.get(0)?, settled: Settled::parse(row.get(2)?), failed, moved, item })
 }
 
 // === impl Known ===
 
 impl Known {
+    /// How much is known of what this run did with it: nothing, that it failed, that it was left, that it was
+    /// moved.
+    pub(crate) fn rank(&self, run: i64) -> u8 {
+        match (self.run == run, self.failed, self.moved) {
+            (false, ..) => 0,
+            (_, true, _) => 1,
+            (.., false) => 2,
+            (.., true) => 3,
+        }
+    }
+
     /// Whether the object needs no look at the sink: it's as it was, and what was found then is what
     /// `overwrite` would find now. What `run` has moved itself is done under any rule.
     pub(crate) fn is_done(&self, object: &Item, overwrite: Overwrite, run: i64) -> bool {

@@ -125,6 +125,16 @@ impl Reader {
         read().map_err(|error: rusqlite::Error| self.failure(&error))
     }
 
+    /// Bytes of the files that a run moved.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn bytes_moved(&self, run: i64) -> Result<u64, Error> {
+        let sql = "SELECT coalesce(sum(size), 0) FROM objects WHERE run = ?1 AND outcome = ?2 AND kind = 0";
+        let read = self.connection.query_row(sql, params![run, Outcome::MOVED], |row| row.get::<_, i64>(0));
+        read.map(number).map_err(|error| self.failure(&error))
+    }
+
     /// What's wanted, in the order of the keys' bytes, page by page.
     pub fn records(&self, wanted: Wanted) -> Records<'_> {
         Records { reader: self, wanted, page: Vec::new().into_iter(), after: Some(String::new()) }

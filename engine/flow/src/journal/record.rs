@@ -36,9 +36,11 @@ pub(crate) enum Entry {
     },
     End {
         summary: Box<Summary>,
-        whole: bool,
+        scope: Scope,
         now: SystemTime,
     },
+    /// The last run is over, whatever of it was done.
+    GiveUp,
     /// An object is whole at the sink, and proven.
     Moved {
         item: Item,
@@ -92,6 +94,15 @@ pub(crate) enum Entry {
     /// As if the process were killed here.
     #[cfg(test)]
     Die,
+}
+
+/// Of what a summary is, at a run's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Scope {
+    /// The run has gone through everything that it could list, so that the next one isn't the rest of it.
+    pub(crate) whole: bool,
+    /// The figures are those of all processes that worked on the run.
+    pub(crate) total: bool,
 }
 
 /// An object as far as a later run must know it.

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Started,
     codes::millis,
-    record::{Entry, Item, Outcome, RunState, Skip, message},
+    record::{Entry, Item, Outcome, RunState, Scope, Skip, message},
     schema,
 };
 use crate::{
@@ -259,10 +259,18 @@ impl Writer {
         Ok(Started { run: id, resumed, after })
     }
 
-    fn end(&mut self, summary: &Summary, whole: bool, now: SystemTime) -> rusqlite::Result<()> {
+    fn give_up(&mut self) -> rusqlite::Result<()> {
+        let sql = "UPDATE runs SET state = ?1, ended = updated, error = ?2 \
+                   WHERE id = (SELECT max(id) FROM runs) AND state NOT IN (?1, ?3)";
+        let why = "it was ended without this agent";
+        self.connection.execute(sql, params![RunState::FAILED_WHOLE, why, RunState::FINISHED]).map(|_| ())
+    }
+
+    fn end(&mut self, summary: &Summary, scope: Scope, now: SystemTime) -> rusqlite::Result<()> {
         let Some(run) = self.run.take() else { return Ok(()) };
-        let mut figures = run.before.and(&Figures::of_summary(summary, &run.meter));
-        if run.resumed {
+        let figures = Figures::of_summary(summary, &run.meter);
+        let mut figures = if scope.total { figures } else { run.before.and(&figures) };
+        if run.resumed && !scope.total {
             // What an earlier process did and this one did again counts once.
             self.count(run.id, &mut figures)?;
         }
@@ -270,7 +278,7 @@ impl Writer {
         let (state, error) = match &summary.state {
             State::Finished => (RunState::FINISHED, None),
             State::Interrupted => (RunState::INTERRUPTED, None),
-            State::Failed(error) if whole => (RunState::FAILED_WHOLE, Some(error.to_string())),
+            State::Failed(error) if scope.whole => (RunState::FAILED_WHOLE, Some(error.to_string())),
             State::Failed(error) => (RunState::FAILED, Some(error.to_string())),
         };
         let sql = "UPDATE runs SET state = ?2, ended = ?3, error = ?4, repaired = repaired + ?5, \

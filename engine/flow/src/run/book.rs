@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -18,12 +19,12 @@ use super::queue::Listed;
 use crate::{
     compare::SkipReason,
     error::Error,
-    journal::{Entry, Item, Journal, Known, Lookup, OpenUpload, Proof, Settled, Started},
+    journal::{Counts, Entry, Item, Journal, Known, Lookup, OpenUpload, Proof, Scope, Settled, Started},
     listing::{Mark, Passes},
     meter::Meter,
     object::{Checksums, Key, Object},
     rules::Overwrite,
-    run::Summary,
+    run::{State, Summary},
     sink::Receipt,
     sync::lock,
     transfer::{Moved, StoredPart},
@@ -84,8 +85,14 @@ impl Book {
         })
     }
 
-    pub(super) fn end(&self, summary: &Summary, whole: bool) -> Result<(), Error> {
-        self.journal.end(summary, whole)
+    /// What is listed may have been done by another agent meanwhile, so it's always looked up.
+    pub(super) fn shared(self) -> Self {
+        Self { knows: true, ..self }
+    }
+
+    /// `total`: the summary is of all agents, not of this one.
+    pub(super) fn end(&self, summary: &Summary, whole: bool, total: bool) -> Result<(), Error> {
+        self.journal.end_with(summary, Scope { whole, total })
     }
 
     pub(super) fn is_resumed(&self) -> bool {
@@ -197,6 +204,39 @@ impl Book {
             self.settled(&listed.object.key)?;
         }
         Ok(done)
+    }
+
+    // === what other agents did ===
+
+    /// How much is known of what this run did with each, as [`Known::rank`] counts.
+    pub(super) fn ranks(&self, keys: &[Key]) -> Result<Vec<u8>, Error> {
+        let known = self.journal.look(|lookup| lookup.find(keys.iter()))?;
+        Ok(known.into_iter().map(|known| known.map_or(0, |known| known.rank(self.started.run))).collect())
+    }
+
+    pub(super) fn merge(&self, entry: Entry) -> Result<(), Error> {
+        self.journal.record(entry)
+    }
+
+    /// The folder that the journal is in.
+    pub(super) fn place(&self) -> &Path {
+        self.journal.path().parent().unwrap_or(Path::new("."))
+    }
+
+    /// Whether this run has moved anything; what isn't on disk doesn't count.
+    pub(super) fn has_moved(&self) -> Result<bool, Error> {
+        Ok(self.journal.reader()?.counts(self.started.run)?.moved > 0)
+    }
+
+    /// What all agents did of this run, counted object by object.
+    pub(super) fn totals(&self, state: State) -> Result<Summary, Error> {
+        let reader = self.journal.reader()?;
+        let Counts { moved, failed, deleted, skipped } = reader.counts(self.started.run)?;
+        let skipped = skipped.iter().map(|(_, objects)| objects).sum();
+        let bytes_moved = reader.bytes_moved(self.started.run)?;
+        let listed = moved + skipped + failed;
+        let (repaired, retries, seconds) = (0, 0, 0.0);
+        Ok(Summary { listed, moved, skipped, failed, deleted, repaired, bytes_moved, retries, seconds, state })
     }
 
     // === uploads ===

@@ -6,10 +6,11 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Event, Job, Tally, book::Book, crew::Crew, queue::Queue};
+use super::{Event, Job, Tally, book::Book, crew::Crew, queue::Queue, shared::Shared};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
+    journal::told::Told,
     meter::Meter,
     object::{Capabilities, Key, Kind, Object},
     retry::{Jitter, Policy},
@@ -51,6 +52,8 @@ pub(super) struct Context {
     pub(super) systemic: Mutex<Streak>,
     /// Only of a plan.
     pub(super) tallies: Option<Mutex<Tallies>>,
+    /// Only of a run of several agents.
+    pub(super) shared: Option<Arc<Shared>>,
 }
 
 /// Failures in a row for the same systemic code.
@@ -109,6 +112,7 @@ impl Context {
             fatal: Mutex::default(),
             systemic: Mutex::default(),
             tallies,
+            shared: None,
         }
     }
 
@@ -161,6 +165,7 @@ impl Context {
     pub(super) fn moved(&self, object: &Object, moved: &Moved, attempts: u32, repaired: bool) {
         let Moved { bytes, grade, .. } = *moved;
         self.note(|book| book.moved(object, moved, attempts));
+        self.settle(object.key.as_str(), || Told::moved(object, moved, attempts));
         self.meter.moved.add(1);
         self.meter.repaired.add(u64::from(repaired));
         self.meter.bytes_moved.add(bytes);
@@ -176,6 +181,7 @@ impl Context {
 
     /// The same of what needs no writing down.
     pub(super) fn tell_skipped(&self, object: &Object, reason: SkipReason) {
+        self.settle(object.key.as_str(), || Told::skipped(object, &reason));
         self.meter.skipped.add(1);
         if let Some(tallies) = &self.tallies {
             lock(tallies).skips.count(content_bytes(object));
@@ -196,6 +202,7 @@ impl Context {
     /// saying it, the run is.
     pub(super) fn failed(&self, name: String, error: Error, attempts: u32) {
         self.note(|book| book.failed(&name, &error, attempts));
+        self.settle(&name, || Told::failed(&name, &error, attempts));
         self.meter.failed.add(1);
         let mut streak = lock(&self.systemic);
         if !SYSTEMIC_CODES.contains(&error.code) {
@@ -210,6 +217,17 @@ impl Context {
         self.tell(Event::ObjectFailed { name, error: error.clone(), attempts });
         if hopeless && !self.is_stopped() {
             self.stop_for(error);
+        }
+    }
+
+    /// A directory's own attributes are as they are to be, or there are none.
+    pub(super) fn folder_is_done(&self, object: &Object) {
+        self.settle(object.key.as_str(), || Told::folder(object));
+    }
+
+    fn settle(&self, key: &str, told: impl Fn() -> Told) {
+        if let Some(shared) = &self.shared {
+            shared.settle(key, told);
         }
     }
 

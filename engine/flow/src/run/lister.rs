@@ -8,11 +8,18 @@ use std::{
     task::Poll,
 };
 
-use super::{Context, Event, NextAttempt, book::Book, content_bytes, queue::Listed, view::View};
+use super::{
+    Context, Event, NextAttempt,
+    book::Book,
+    content_bytes,
+    queue::Listed,
+    shared::{Draft, Folders, Shared, patiently},
+    view::View,
+};
 use crate::{
     compare::SkipReason,
     error::{Code, Error},
-    journal::Lookup,
+    journal::{Lookup, told::Told},
     listing::{Folder, Found, Interruption, Walk},
     object::{Key, Kind, Object},
     retry::{Jitter, Retry},
@@ -39,6 +46,18 @@ pub(super) struct Lister<So: OpenSource, Si: OpenSink> {
     batch_size: usize,
     /// Of the journal, if there is one.
     lookup: Option<Lookup>,
+    /// Where others move what is listed here; none: it's queued.
+    pages: Option<Pages>,
+}
+
+/// What is listed for several agents.
+struct Pages {
+    shared: Arc<Shared>,
+    draft: Draft,
+    /// None where the sink has no directories.
+    folders: Option<Arc<Folders>>,
+    /// Why no more is listed.
+    broken: Option<Error>,
 }
 
 // === impl Lister ===
@@ -47,7 +66,19 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
     pub(super) fn new(context: Arc<Context>, sources: Arc<So>, sinks: Arc<Si>) -> Self {
         let jitter = context.jitter(usize::MAX);
         let view = View::new(&*sinks);
-        Self { context, sources, sinks, view, jitter, batch: Vec::new(), batch_size: 1, lookup: None }
+        Self { context, sources, sinks, view, jitter, batch: Vec::new(), batch_size: 1, lookup: None, pages: None }
+    }
+
+    /// Lists for several agents: into pages instead of into the queue.
+    pub(super) async fn into_pages(
+        mut self,
+        shared: Arc<Shared>,
+        draft: Draft,
+        folders: Option<Arc<Folders>>,
+    ) -> Result<(), Error> {
+        self.pages = Some(Pages { shared, draft, folders, broken: None });
+        self.list().await;
+        self.pages.and_then(|pages| pages.broken).map_or(Ok(()), Err)
     }
 
     pub(super) async fn run(mut self) {
@@ -61,14 +92,25 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
     async fn list(&mut self) {
         let Some(mut source) = self.open().await else { return };
         let puts_directories = self.context.terms.sink.has("directories") && self.context.tallies.is_none();
-        // Whether they're put or not, a journal is told which folders are done.
-        let take_due = (puts_directories || self.context.book.is_some()).then(|| -> crate::listing::TakeDue {
+        let folders = self.pages.as_ref().and_then(|pages| pages.folders.clone());
+        // Whether they're put or not, a journal is told which folders are done, unless several agents do them.
+        let takes =
+            if self.pages.is_some() { folders.is_some() } else { puts_directories || self.context.book.is_some() };
+        let take_due = takes.then(|| -> crate::listing::TakeDue {
             let queue = Arc::clone(&self.context.queue);
-            Arc::new(move |due| queue.push_due(due))
+            match folders {
+                Some(folders) => Arc::new(move |due| {
+                    if due.mark.kept {
+                        folders.add(due.object);
+                    }
+                }),
+                None => Arc::new(move |due| queue.push_due(due)),
+            }
         });
         let ordered = self.context.source.has("ordered-listing");
-        let Some(after) = self.open_book(ordered) else { return };
-        let passes = self.context.book.as_ref().and_then(Book::passes);
+        let Some(after) = self.open_book(ordered && self.pages.is_none()) else { return };
+        let after = self.pages.as_ref().map_or(after, |pages| pages.draft.after());
+        let passes = self.context.book.as_ref().filter(|_| self.pages.is_none()).and_then(Book::passes);
         let mut walk: WalkOf<So> = Walk::new(ordered, after, take_due).passing_over(passes);
         let mut retry = Retry::new(self.context.policy, 0);
         loop {
@@ -76,8 +118,14 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
                 Ok(Some(found)) => {
                     if !walk.is_flat() {
                         self.context.note(Book::forget_position);
+                        if let Some(pages) = &mut self.pages {
+                            pages.draft.forget_position();
+                        }
                     }
                     self.take(found).await;
+                    if self.pages.as_ref().is_some_and(|pages| pages.broken.is_some()) {
+                        return;
+                    }
                     if retry.attempt() > 1 {
                         retry = Retry::new(self.context.policy, 0);
                     }
@@ -101,6 +149,7 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
             }
         }
         self.flush().await;
+        self.offer().await;
     }
 
     /// Where the listing begins, in the outer option's none case nowhere: the journal can't be read,
@@ -174,7 +223,7 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
 
     /// A folder below the root that can't be entered, or that's gone, is a failure of its own;
     /// anything else leaves unknown what there is.
-    fn give_up(&self, interruption: Interruption) {
+    fn give_up(&mut self, interruption: Interruption) {
         let Interruption { folder, error, at_start, .. } = interruption;
         let own_failure = at_start && [Code::PERMISSION_DENIED, Code::NOT_FOUND].contains(&error.code);
         match folder {
@@ -191,12 +240,22 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
             Found::Unreadable { name, error } => return self.unreadable(name, error),
             Found::Object { object, folder } | Found::EmptyFolder { object, folder } => (object, folder),
         };
-        self.context.meter.listed.add(1);
+        if let Some(pages) = &self.pages
+            && pages.draft.is_closed_to(&object.key)
+        {
+            self.flush().await;
+            self.offer().await;
+        }
+        match &mut self.pages {
+            Some(pages) => pages.draft.listed(&object.key),
+            None => self.context.meter.listed.add(1),
+        }
         if let Some(book) = &self.context.book {
             book.listed(&object.key);
         }
         match self.obstacle(&object) {
             Some(reason) => {
+                self.settle(object.key.as_str(), Told::skipped(&object, &reason));
                 self.context.skipped(&object, reason);
                 if let Some(folder) = folder {
                     folder.settle();
@@ -224,11 +283,41 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
         if let Some(folder) = &folder {
             folder.keep();
         }
-        self.context.meter.bytes_expected.add(content_bytes(&object));
+        match &mut self.pages {
+            Some(pages) => pages.draft.add(&object),
+            None => self.context.meter.bytes_expected.add(content_bytes(&object)),
+        }
         self.batch.push(Listed { object, folder, attempts: 0, absent: false, mismatched: false });
-        if self.batch.len() >= self.batch_size {
+        if let Some(pages) = &self.pages {
+            if pages.draft.is_full() {
+                self.flush().await;
+                self.offer().await;
+            }
+        } else if self.batch.len() >= self.batch_size {
             self.flush().await;
             self.batch_size = (self.batch_size * 2).min(MAX_BATCH);
+        }
+    }
+
+    /// Keeps what was settled here for the other agents.
+    fn settle(&mut self, name: &str, told: Told) {
+        if let Some(pages) = &mut self.pages {
+            self.context.meter.listed.add(1);
+            pages.draft.settle(told, name);
+        }
+    }
+
+    /// Offers the page that's being filled to all agents.
+    async fn offer(&mut self) {
+        let Some(pages) = &mut self.pages else { return };
+        let (page, span) = match pages.draft.take(&mut self.batch) {
+            Ok(Some(page)) => page,
+            Ok(None) => return,
+            Err(error) => return pages.broken = Some(error),
+        };
+        let share = &pages.shared.share;
+        if let Some(Err(error)) = patiently(&self.context, || share.offer(page.clone(), &span)).await {
+            pages.broken = Some(error);
         }
     }
 
@@ -238,7 +327,9 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
         if self.context.transfer.overwrite != Overwrite::Always || self.context.tallies.is_some() {
             self.view.mark(&self.sinks, &mut self.batch).await;
         }
-        self.context.queue.push(&mut self.batch).await;
+        if self.pages.is_none() {
+            self.context.queue.push(&mut self.batch).await;
+        }
     }
 
     /// Takes out of the batch what an earlier run has done.
@@ -250,7 +341,13 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
         match book.take_done(lookup, &mut self.batch) {
             Ok(done) => {
                 for (listed, reason) in done {
-                    self.context.expect_instead(&listed.object, 0);
+                    match &mut self.pages {
+                        Some(pages) => {
+                            self.context.meter.listed.add(1);
+                            pages.draft.settle(Told::skipped(&listed.object, &reason), listed.object.key.as_str());
+                        }
+                        None => self.context.expect_instead(&listed.object, 0),
+                    }
                     self.context.tell_skipped(&listed.object, reason);
                     if let Some(folder) = listed.folder {
                         folder.settle();
@@ -261,8 +358,11 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
         }
     }
 
-    fn unreadable(&self, name: String, error: Error) {
-        self.context.meter.listed.add(1);
+    fn unreadable(&mut self, name: String, error: Error) {
+        if self.pages.is_none() {
+            self.context.meter.listed.add(1);
+        }
+        self.settle(&name, Told::failed(&name, &error, 1));
         self.context.failed(name, error, 1);
     }
 }

@@ -208,6 +208,18 @@ impl Queue {
         }
     }
 
+    /// After a stop: waits until no worker has anything in hand.
+    pub(crate) async fn all_gave_back(&self) {
+        loop {
+            let mut woken = std::pin::pin!(self.work.notified());
+            woken.as_mut().enable();
+            if lock(&self.state).busy == 0 {
+                return;
+            }
+            woken.await;
+        }
+    }
+
     fn wake(&self, state: &State, items: usize) {
         for _ in 0..items.min(state.idle) {
             self.work.notify_one();
@@ -292,6 +304,7 @@ impl Place {
                 let mut state = lock(&queue.state);
                 state.busy -= usize::from(std::mem::take(&mut self.busy));
                 if state.stopped {
+                    queue.work.notify_waiters();
                     return None;
                 }
                 if let Some(work) = state.pop(batching) {

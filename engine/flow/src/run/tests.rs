@@ -11,6 +11,7 @@ mod moving;
 mod parts;
 mod reread;
 mod resuming;
+mod shared;
 mod stopping;
 mod verifying;
 mod viewing;

@@ -312,6 +312,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 return false;
             }
         }
+        if !self.context.is_stopped() {
+            self.context.folder_is_done(object);
+        }
         if due.whole {
             self.context.note(|book| book.whole(object, due.mark));
             if let Some(parent) = &due.parent {

@@ -29,7 +29,7 @@ pub use self::{
     holder::{Allowance, Holder},
     keeper::Keeper,
     period::Period,
-    record::{Both, Definition, Lease, Rate, Record},
+    record::{Both, Definition, Lease, Rate, Record, agent_of},
     sqlite::SqliteLedger,
 };
 use crate::error::Error;

@@ -58,7 +58,7 @@ fn one(change: &Change, inventory: &Inventory, places: &Places) -> Result<(), Fa
         Next::Task(task) if is_new => inventory.create(*kind, name, &task.to_text()?),
         Next::Task(next) => inventory.edit_task(name, |task| {
             // What was asked of the task before is asked of it still.
-            *task = crate::inventory::tasks::Task { asked: task.asked, ..next.clone() };
+            *task = crate::inventory::tasks::Task { asked: task.asked, times: task.times, ..next.clone() };
         }),
         Next::Nothing => match kind {
             Kind::Task => task::delete(inventory, places, name),

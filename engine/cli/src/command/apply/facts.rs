@@ -43,7 +43,17 @@ pub(super) fn address(address: &Address) -> Facts {
 }
 
 pub(super) fn task(task: &Task) -> Facts {
-    said([("file", json!(task.file)), ("pipeline", json!(task.pipeline)), ("agent", json!(task.agent))])
+    // In a fleet the file's text is kept, which isn't shown.
+    let content = task
+        .text
+        .as_ref()
+        .map(|text| format!("{:08x}", crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, text.as_bytes())));
+    said([
+        ("file", json!(task.file)),
+        ("content", json!(content)),
+        ("pipeline", json!(task.pipeline)),
+        ("agent", json!(task.agent)),
+    ])
 }
 
 fn said<const COUNT: usize>(facts: [(&str, Value); COUNT]) -> Facts {

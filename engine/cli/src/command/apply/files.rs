@@ -91,7 +91,9 @@ pub(super) fn check(
     places: &Places,
 ) -> Result<(), Failure> {
     let Reading { declared, pipelines, problems } = reading;
-    for (name, tunnel) in declared.tunnels.iter().filter(|(name, _)| file.tunnels.contains_key(*name)) {
+    for (name, tunnel) in
+        declared.tunnels.iter().filter(|(name, _)| !inventory.is_fleet && file.tunnels.contains_key(*name))
+    {
         let message = format!("{} defines this tunnel", path.display());
         problems.push(tunnel.problem("", message, format!("remove [tunnels.{name}] from one of the two")));
     }
@@ -190,7 +192,8 @@ fn pipeline(
             let message = format!("its pipeline's {role}.connector: {message}");
             task.problem("file", message, "correct the pipeline")
         };
-        conform(end, runtime, false, wrong, problems);
+        // In a fleet its text is stored.
+        conform(end, runtime, inventory.is_fleet, wrong, problems);
     }
     Ok(Some(Named { pipeline: name, tunnel, addresses: asked.into_iter().map(|(_, name)| name).collect() }))
 }

@@ -82,7 +82,9 @@ pub(super) fn of(reading: &mut Reading, inventory: &Inventory, places: &Places) 
         let Some(named) = pipelines.get(name) else { continue };
         let file = std::path::absolute(&entry.value.file).map_err(Failure::usage)?;
         let (pipeline, agent) = (named.pipeline.clone(), entry.value.agent.clone());
-        let task = Task { file, pipeline, agent, asked: Asked::Nothing };
+        let text =
+            if inventory.is_fleet { Some(crate::folders::read_text(&file).map_err(Failure::usage)?) } else { None };
+        let task = Task { file, pipeline, agent, asked: Asked::Nothing, times: 0, text };
         let known = inventory.find_task(name)?;
         let is_changed = known.as_ref().is_some_and(|it| facts::task(it) != facts::task(&task));
         let standing = known.as_ref().filter(|_| is_changed).map(|it| it.standing(places)).transpose()?;

@@ -5,6 +5,7 @@ use std::{
     env,
     fs::{self, File},
     os::unix::process::CommandExt,
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{args::Places, exit::Failure, folders, inventory::tasks::Task};
+use crate::{args::Places, exit::Failure, fleet, folders, inventory::tasks::Task};
 
 /// The folder of the tasks' output, in the state folder.
 const TASKS: &str = "tasks";
@@ -30,21 +31,9 @@ const SHOWN: usize = 2000;
 /// # Errors
 /// It couldn't begin; what it said is in the message.
 pub(super) fn spawn(name: &str, task: &Task, places: &Places) -> Result<u32, Failure> {
-    let folder = folders::state(places)?.join(TASKS);
     let failed =
         |error: std::io::Error| Failure::could_not_go_on(format!("the task {name:?} can't be started: {error}"));
-    fs::create_dir_all(&folder).map_err(failed)?;
-    let log = folder.join(format!("{name}.log"));
-    let output = File::create(&log).map_err(failed)?;
-    let mut command = Command::new(env::current_exe().map_err(failed)?);
-    command.arg("run").arg(&task.file).arg("--state-dir").arg(folders::state(places)?);
-    if let Some(config) = &places.config {
-        command.arg("--config").arg(std::path::absolute(config).map_err(failed)?);
-    }
-    if let Some(agent) = &task.agent {
-        command.arg("--agent").arg(agent);
-    }
-    command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed)?).stderr(output).process_group(0);
+    let (mut command, log) = command(name, task, task.agent.as_deref(), places)?;
     let mut child = command.spawn().map_err(failed)?;
     let begin = Instant::now();
     loop {
@@ -68,6 +57,45 @@ pub(super) fn spawn(name: &str, task: &Task, places: &Places) -> Result<u32, Fai
             None => thread::sleep(LOOK),
         }
     }
+}
+
+/// The run of a task, in the background, and where it says what it does.
+///
+/// # Errors
+/// The state folder can't be written.
+pub(in crate::command) fn command(
+    name: &str,
+    task: &Task,
+    agent: Option<&str>,
+    places: &Places,
+) -> Result<(Command, PathBuf), Failure> {
+    let folder = folders::state(places)?.join(TASKS);
+    let failed =
+        |error: std::io::Error| Failure::could_not_go_on(format!("the task {name:?} can't be started: {error}"));
+    fs::create_dir_all(&folder).map_err(failed)?;
+    let log = folder.join(format!("{name}.log"));
+    let output = File::create(&log).map_err(failed)?;
+    let mut command = Command::new(env::current_exe().map_err(failed)?);
+    let file = match &task.text {
+        Some(text) => {
+            let file = folder.join(format!("{name}.toml"));
+            fs::write(&file, text).map_err(failed)?;
+            file
+        }
+        None => task.file.clone(),
+    };
+    command.arg("run").arg(file).arg("--state-dir").arg(folders::state(places)?);
+    if places.fleet.url.is_some() {
+        command.args(fleet::arguments(places)).arg("--started").arg(task.times.to_string());
+    }
+    if let Some(config) = &places.config {
+        command.arg("--config").arg(std::path::absolute(config).map_err(failed)?);
+    }
+    if let Some(agent) = agent {
+        command.arg("--agent").arg(agent);
+    }
+    command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed)?).stderr(output).process_group(0);
+    Ok((command, log))
 }
 
 /// Ends the run that holds the task's journal.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{inventory::tunnels::Known, output, table};
 
 /// Limits in a few words.
-pub(super) fn limits(limits: Limits) -> String {
+pub(in crate::command) fn limits(limits: Limits) -> String {
     let bandwidth = limits.max_bandwidth.map(format_rate);
     let requests = limits.max_requests_per_second.map(|rate| format!("{} requests/s", rate.0));
     let parts: Vec<String> = bandwidth.into_iter().chain(requests).collect();
@@ -60,11 +60,11 @@ pub(super) fn one(known: &Known, as_json: bool) {
     table::print(&["run", "lease", "requests/s", "wants", "weight"], &rows.collect::<Vec<_>>());
 }
 
-fn leased(record: &Record) -> Rate {
+pub(in crate::command) fn leased(record: &Record) -> Rate {
     Rate::of(record.leases.values().fold(0, |sum, lease| sum.saturating_add(lease.rate.bytes.units())))
 }
 
-fn bytes(rate: Rate) -> String {
+pub(in crate::command) fn bytes(rate: Rate) -> String {
     if rate == Rate::UNLIMITED { "without limit".to_owned() } else { format!("{}/s", HumanBytes(rate.units())) }
 }
 

@@ -53,10 +53,11 @@ impl Writer {
                 let started = self.begin(round, meter, now)?;
                 group.started = Some((started, reply));
             }
-            Entry::End { summary, whole, now } => {
+            Entry::End { summary, scope, now } => {
                 self.write_marks()?;
-                self.end(&summary, whole, now)?;
+                self.end(&summary, scope, now)?;
             }
+            Entry::GiveUp => self.give_up()?,
             Entry::Moved { item, proof, now } => self.moved(&item, &proof, now)?,
             Entry::Skipped { item, reason } => self.skipped(&item, reason)?,
             Entry::Unchanged { keys, reason } => {

@@ -166,9 +166,15 @@ impl Definition {
                 Both { bytes: Rate(floor), requests: requests.into() }
             }
         };
-        let weight = self.weights.get(holder).copied().unwrap_or(NonZeroU32::MIN);
+        let weight = self.weights.get(agent_of(holder)).copied().unwrap_or(NonZeroU32::MIN);
         Terms { limits: Both { bytes: bytes.into(), requests: requests.into() }, floor, weight }
     }
+}
+
+/// The agent that a holder is. On many machines an agent's holder has its machine's mark behind a dot: one that
+/// was cut off may still use its floor when another machine takes its place.
+pub fn agent_of(holder: &str) -> &str {
+    holder.split_once('.').map_or(holder, |(agent, _)| agent)
 }
 
 // === impl Record ===

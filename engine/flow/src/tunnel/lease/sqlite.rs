@@ -4,20 +4,20 @@
 use super::{Ledger, Record};
 use crate::{
     error::Error,
-    records::{Kind, Records},
+    records::{Kind, Records, SqliteRecords},
 };
 
 /// One tunnel among the records of a state folder.
 #[derive(Debug)]
 pub struct SqliteLedger {
-    records: Records,
+    records: SqliteRecords,
     tunnel: String,
 }
 
 // === impl SqliteLedger ===
 
 impl SqliteLedger {
-    pub fn new(records: Records, tunnel: impl Into<String>) -> Self {
+    pub fn new(records: SqliteRecords, tunnel: impl Into<String>) -> Self {
         Self { records, tunnel: tunnel.into() }
     }
 }

@@ -20,6 +20,7 @@ use tokio::{
 use super::{keeper::Keeping, *};
 use crate::{
     error::Code,
+    records::{Records, SqliteRecords},
     rules::{ByteRate, Limits, RequestRate, Window},
     sync::{Cancel, lock},
     tunnel::Tunnel,
@@ -238,12 +239,12 @@ fn a_schedule_has_days_and_a_record_keeps_it() {
 fn the_ledger_of_one_machine_is_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tunnels.sqlite");
-    let records = crate::records::Records::open(&path, crate::records::Sync::Full).unwrap();
+    let records = SqliteRecords::open(&path, crate::records::Sync::Full).unwrap();
     let record = Record::new(Definition::plain(bytes(8 * MIB)));
     records.create(crate::records::Kind::Tunnel, "t", &record.to_text().unwrap()).unwrap();
     let tunnels: Vec<(Tunnel, Keeper)> = ["a", "b"]
         .map(|name| {
-            let records = crate::records::Records::open(&path, crate::records::Sync::Lazy).unwrap();
+            let records = SqliteRecords::open(&path, crate::records::Sync::Lazy).unwrap();
             let tunnel = Tunnel::leased();
             let holder = Holder::new(name, false, 0);
             (tunnel.clone(), Keeper::start(SqliteLedger::new(records, "t"), holder, tunnel).unwrap())
