@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod conformance;
 mod ftp;
 mod hostile;
 mod oss;
