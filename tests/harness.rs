@@ -226,14 +226,19 @@ impl Running {
         self.child.try_wait().unwrap()
     }
 
-    pub(crate) fn wait(mut self) -> Ended {
+    pub(crate) fn wait(self) -> Ended {
+        self.wait_for(DEADLINE)
+    }
+
+    /// The same for what takes longer.
+    pub(crate) fn wait_for(mut self, deadline: Duration) -> Ended {
         let status = loop {
             match self.ended() {
                 Some(status) => break status,
-                None if self.begin.elapsed() > DEADLINE => {
+                None if self.begin.elapsed() > deadline => {
                     self.child.kill().unwrap();
                     self.child.wait().unwrap();
-                    panic!("engine was still running after {DEADLINE:?}: {}", self.printed());
+                    panic!("engine was still running after {deadline:?}: {}", self.printed());
                 }
                 None => std::thread::sleep(Duration::from_millis(2)),
             }

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod conformance;
 mod fleet;
 mod ftp;
 mod hostile;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    conformance::{NO_DENIED, assert_conforms, oss::NOT, suite, tables},
     harness::{Scratch, oss::live_client, tree::Random},
     s3::identity::assert_same,
 };
@@ -59,4 +60,15 @@ fn live_a_tree_goes_into_the_bucket_and_comes_back() {
     let down = scratch.pipeline_between(&end, &scratch.local("sink"), more);
     scratch.run(&down).expect_code(0);
     assert_same(&source, &scratch.path("sink"));
+}
+
+/// The conformance suite, below a random prefix. Its keys come from the environment, so nothing wrong
+/// is tried.
+#[test]
+fn live_the_bucket_conforms() {
+    let scratch = Scratch::new();
+    let below = Below::random();
+    let end = below.end();
+    let both = tables(&scratch, "both.toml", Some(&end), Some(&end));
+    assert_conforms(&suite(&scratch, "oss", &both, &[]), &[NOT, NO_DENIED]);
 }

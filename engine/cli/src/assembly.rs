@@ -1,8 +1,11 @@
 //! From a pipeline file to a run that can start: connectors loaded, their tables checked, their
 //! grants derived, the tunnel found. Moves nothing.
 
+pub(crate) mod trial;
+
 use std::{
     hash::{BuildHasher, RandomState},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -63,6 +66,15 @@ struct End {
     network: Network,
     /// What tells this store from others, without secrets.
     identity: String,
+}
+
+/// What an end is opened with beside its table.
+struct Terms<'a> {
+    tunnel: &'a Tunnel,
+    tunnel_limits: TunnelLimits,
+    workers: NonZeroUsize,
+    limits: &'a ConnectorLimits,
+    owner: &'a str,
 }
 
 /// The built-in connector for folders of this machine.
@@ -252,6 +264,26 @@ impl End {
         self.network.start_from(bind);
         Ok(())
     }
+
+    /// With its grants. A sink's folder is writable.
+    fn endpoint(&self, folder: Option<PathBuf>, writable: bool, terms: &Terms<'_>) -> Result<Endpoint, Failure> {
+        let folder = folder.map(|path| FolderGrant { path, writable });
+        let socket = self.server.as_ref().map(|server| SocketGrant {
+            host: server.host.clone(),
+            port: server.port,
+            requests: Requests::of(terms.tunnel.clone()),
+        });
+        let access = self.network.access(terms.tunnel, terms.tunnel_limits, terms.workers);
+        Ok(Endpoint {
+            capabilities: self.network.capabilities(&self.connector.description().capabilities),
+            connector: self.connector.clone(),
+            grants: Grants { folder, endpoints: self.network.grants(), socket },
+            limits: limits(terms.limits),
+            access: access.map_err(Failure::usage)?,
+            config: self.config.clone(),
+            owner: terms.owner.to_owned(),
+        })
+    }
 }
 
 // === impl Assembly ===
@@ -348,22 +380,14 @@ impl Assembly {
     }
 
     fn endpoint(&self, end: &End, folder: Option<PathBuf>, writable: bool) -> Result<Endpoint, Failure> {
-        let folder = folder.map(|path| FolderGrant { path, writable });
-        let workers = self.pipeline.transfer.workers;
-        let socket = end.server.as_ref().map(|server| SocketGrant {
-            host: server.host.clone(),
-            port: server.port,
-            requests: Requests::of(self.tunnel.clone()),
-        });
-        Ok(Endpoint {
-            capabilities: end.network.capabilities(&end.connector.description().capabilities),
-            connector: end.connector.clone(),
-            grants: Grants { folder, endpoints: end.network.grants(), socket },
-            limits: limits(&self.pipeline.limits),
-            access: end.network.access(&self.tunnel, self.tunnel_limits, workers).map_err(Failure::usage)?,
-            config: end.config.clone(),
-            owner: self.owner.clone(),
-        })
+        let terms = Terms {
+            tunnel: &self.tunnel,
+            tunnel_limits: self.tunnel_limits,
+            workers: self.pipeline.transfer.workers,
+            limits: &self.pipeline.limits,
+            owner: &self.owner,
+        };
+        end.endpoint(folder, writable, &terms)
     }
 }
 

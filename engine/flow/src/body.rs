@@ -5,7 +5,7 @@ use std::{
     fs::File,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
@@ -46,7 +46,7 @@ pub struct BodyWriter {
 
 /// How many chunks went in, and how many the sink has taken.
 #[derive(Debug, Default)]
-pub(crate) struct Delivery {
+pub struct Delivery {
     sent: u64,
     taken: Arc<AtomicU64>,
 }
@@ -63,6 +63,17 @@ pub struct BodyReader {
 pub struct Chunks {
     chunks: mpsc::Receiver<Chunk>,
     taken: Arc<AtomicU64>,
+    bytes: BytesTaken,
+}
+
+/// What the sink has taken of a body so far.
+#[derive(Debug, Clone, Default)]
+pub struct BytesTaken(Arc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    bytes: AtomicU64,
+    ended: AtomicBool,
 }
 
 /// Tells, once the last chunk has been taken, whether the body was whole.
@@ -79,7 +90,7 @@ pub fn body() -> (BodyWriter, BodyReader) {
     let (chunk_sender, chunk_receiver) = mpsc::channel(1);
     let (whole_sender, whole_receiver) = oneshot::channel();
     let delivery = Delivery::default();
-    let chunks = Chunks { chunks: chunk_receiver, taken: Arc::clone(&delivery.taken) };
+    let chunks = Chunks { chunks: chunk_receiver, taken: Arc::clone(&delivery.taken), bytes: BytesTaken::default() };
     let writer = BodyWriter { chunks: chunk_sender, delivery, whole: whole_sender };
     (writer, BodyReader { chunks, end: BodyEnd(whole_receiver) })
 }
@@ -111,8 +122,13 @@ impl BodyWriter {
         self.chunks.send(chunk).await.map_err(|_| SinkGone)
     }
 
+    /// Whether the sink has taken every chunk so far.
+    pub fn is_taken(&self) -> bool {
+        self.delivery.is_complete()
+    }
+
     /// Ends the body. A writer that's dropped without it leaves a body that isn't whole.
-    pub(crate) fn finish(self, whole: Result<Checksums, Error>) -> Delivery {
+    pub fn finish(self, whole: Result<Checksums, Error>) -> Delivery {
         // A sink that has gone has already said why.
         let _ = self.whole.send(whole);
         self.delivery
@@ -123,7 +139,7 @@ impl BodyWriter {
 
 impl Delivery {
     /// Whether the sink has taken every chunk.
-    pub(crate) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.taken.load(Ordering::Relaxed) == self.sent
     }
 }
@@ -139,10 +155,33 @@ impl Chunks {
     /// The same for those who poll.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
         let polled = self.chunks.poll_recv(context);
-        if let Poll::Ready(Some(_)) = &polled {
-            self.taken.fetch_add(1, Ordering::Relaxed);
+        match &polled {
+            Poll::Ready(Some(chunk)) => {
+                self.taken.fetch_add(1, Ordering::Relaxed);
+                self.bytes.0.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            }
+            Poll::Ready(None) => self.bytes.0.ended.store(true, Ordering::Relaxed),
+            Poll::Pending => {}
         }
         polled
+    }
+
+    /// A count that goes on after the chunks are handed over.
+    pub fn bytes_taken(&self) -> BytesTaken {
+        self.bytes.clone()
+    }
+}
+
+// === impl BytesTaken ===
+
+impl BytesTaken {
+    pub fn count(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The sink has taken the last chunk, and been told that it was the last.
+    pub fn is_all(&self) -> bool {
+        self.0.ended.load(Ordering::Relaxed)
     }
 }
 

@@ -176,6 +176,7 @@ impl Sink for HostSink {
 
     async fn write_part(&mut self, upload: &str, part: Part, chunks: Chunks) -> Result<Receipt, Error> {
         let upload = upload.to_owned();
+        let taken = chunks.bytes_taken();
         let sent = wit_sink::Part { number: part.number, offset: part.offset, length: part.length };
         let progress = Arc::new(Progress::default());
         let shared = Arc::clone(&progress);
@@ -183,7 +184,14 @@ impl Sink for HostSink {
             let data = accessor.with(|access| StreamReader::new(access, Feed::new(chunks, None, shared)))?;
             sink.call_write_part(accessor, upload, sent, data).await
         });
-        let receipt = written.await?;
+        let answered = written.await;
+        // Not every store counts what it's given, and one that does may only say that its connection broke.
+        let lost = matches!(&answered, Err(error) if error.instance_lost);
+        if !lost && (taken.count() > part.length || (taken.is_all() && taken.count() < part.length)) {
+            let message = format!("the part has {} bytes instead of {}", taken.count(), part.length);
+            return Err(Error::new(Code::TRUNCATED, "write-part", message));
+        }
+        let receipt = answered?;
         if receipt.part != part.number {
             return Err(Error::new(Code::PROTOCOL, "write-part", "the receipt is for another part"));
         }

@@ -27,6 +27,7 @@ mod endpoint;
 mod engine_file;
 mod pipeline;
 mod selection;
+mod trial;
 
 mod conformity;
 mod schema;
@@ -46,3 +47,4 @@ pub use pipeline::{ConnectorLimits, Pipeline, Report, TunnelRef, parse};
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Problems};
 pub use secret::Secret;
 pub use tree::MAX_FILE_BYTES;
+pub use trial::{Trial, parse_trial};

@@ -128,7 +128,7 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     })
 }
 
-fn section(root: &mut Section, name: &'static str, context: &mut Context<'_>) -> Section {
+pub(crate) fn section(root: &mut Section, name: &'static str, context: &mut Context<'_>) -> Section {
     match root.take(name) {
         Some(node) => Section::open(node, name, name, context),
         None => Section::absent(name),
@@ -175,7 +175,7 @@ pub(crate) fn tunnel_limits(table: &mut Section, context: &mut Context<'_>) -> L
     }
 }
 
-fn endpoint(root: &mut Section, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
+pub(crate) fn endpoint(root: &mut Section, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
     let path = role.as_str();
     let Some(node) = root.take(path) else {
         let place = Place { key: path.to_owned(), ..Place::default() };
@@ -278,7 +278,7 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, 
     Some((transfer, delete_extra?.then_some(max_percent)))
 }
 
-fn limits(mut table: Section, context: &mut Context<'_>) -> Option<ConnectorLimits> {
+pub(crate) fn limits(mut table: Section, context: &mut Context<'_>) -> Option<ConnectorLimits> {
     let memory = table.size("memory", context);
     let [compute, call, idle, listing] = ["compute_timeout", "call_timeout", "idle_timeout", "listing_timeout"]
         .map(|name| table.duration(name, context));

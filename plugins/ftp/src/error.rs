@@ -59,6 +59,7 @@ pub(crate) fn refused(operation: &str, key: &str, reply: &Reply) -> Error {
                 error::not_found(message)
             }
         }
+        553 if says(&["prohibited file name"]) => error::invalid_key(message),
         550 | 553 => error::permission_denied(message),
         400..=499 => error::unavailable(message),
         _ => error::protocol(message),
@@ -120,6 +121,7 @@ mod tests {
             (550, "a: No such file or directory", "not-found"),
             (550, "Can't check for file existence", "not-found"),
             (553, "Could not create file.", "permission-denied"),
+            (553, "Prohibited file name: a\\b", "invalid-key"),
             (550, "a: Permission denied", "permission-denied"),
             (452, "x", "no-space"),
             (451, "Quota exceeded", "no-space"),

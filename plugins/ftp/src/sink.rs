@@ -34,6 +34,7 @@ impl Guest for Ftp {
         replace: Replace,
     ) -> Result<Object, Error> {
         let sink = SINK.with(Configured::get)?;
+        refuse_control(&object.key)?;
         match object.kind.as_str() {
             "file" => sink.put_file(object, data, whole, replace).await,
             "directory" => sink.put_directory(object, data, whole).await,
@@ -46,6 +47,7 @@ impl Guest for Ftp {
     }
 
     async fn begin(object: Object) -> Result<String, Error> {
+        refuse_control(&object.key)?;
         Ok(SINK.with(Configured::get)?.begin(&object))
     }
 
@@ -95,4 +97,14 @@ impl Sink {
     pub(crate) fn session(&self) -> Rc<Session> {
         Rc::clone(&self.session)
     }
+}
+
+/// Pure-FTPd stores a control character as an underscore and answers to both names, so it can't be
+/// noticed that an object got another one.
+fn refuse_control(key: &str) -> Result<(), Error> {
+    if key.contains(char::is_control) {
+        let message = format!("{} has a control character, which FTP servers may store as another", quote(key));
+        return Err(error::invalid_key(message));
+    }
+    Ok(())
 }

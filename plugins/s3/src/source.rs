@@ -3,7 +3,7 @@
 
 use culvert_sdk::{
     FutureReader, StreamReader,
-    bucket::{self, Begin, Listed, Terms, decoded, from_bucket, not_text},
+    bucket::{self, Begin, Listed, Terms, decoded},
     error::{self, quote},
     http,
     instance::Configured,
@@ -33,7 +33,7 @@ impl Guest for S3 {
     ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
         let store = STORE.with(Configured::get)?;
         if !folder.is_empty() {
-            return Ok(stream::listing(async move |entries| store.list_folder(&folder, entries).await));
+            return Err(error::unsupported("a bucket has no folders to list one by one"));
         }
         Ok(stream::listing(async move |entries| store.list(after, entries).await))
     }
@@ -92,38 +92,6 @@ impl Store {
         bucket::list(self, terms, behind, entries).await
     }
 
-    /// One level, as a sink is asked for it: what's in a folder, and which folders.
-    async fn list_folder(&self, folder: &str, entries: &mut Entries) -> Result<(), Error> {
-        let prefix = format!("{}/", self.key(folder)?);
-        let mut token = None;
-        loop {
-            let level = Draft::of_bucket("GET").query("prefix", &prefix).query("delimiter", "/");
-            let page = self.ask_page(level.maybe_query("continuation-token", token.take())).await?;
-            let keys = page.all("Contents").filter_map(|listed| Some((listed.text("Key")?, Some(listed))));
-            let folders = page.all("CommonPrefixes").filter_map(|common| Some((common.text("Prefix")?, None)));
-            for (encoded, listed) in keys.chain(folders) {
-                let entry = match (decoded(encoded), listed) {
-                    (Err(lossy), _) => not_text(lossy),
-                    (Ok(full), Some(listed)) => match from_bucket(&self.config.prefix, &full) {
-                        // The folder's own marker.
-                        (_, true) => continue,
-                        (key, false) => Entry::Object(object::listed(key.to_owned(), listed)),
-                    },
-                    (Ok(full), None) => {
-                        let (key, _) = from_bucket(&self.config.prefix, &full);
-                        Entry::Folder(object::folder(key.to_owned()))
-                    }
-                };
-                entries.push(entry).await?;
-            }
-            entries.flush().await?;
-            token = next(&page);
-            if token.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
     /// One page. The engine goes on behind the last key where keys are in order; where they aren't it
     /// would have to start over, so a page that failed is then asked for again right here.
     async fn ask_page(&self, draft: Draft<'_>) -> Result<Element, Error> {
@@ -175,9 +143,9 @@ impl Store {
         let draft = Draft::new("GET", &full)
             .maybe_header(CHECKSUM_MODE, (!is_part).then_some("ENABLED"))
             .maybe_header("range", part)
-            .maybe_header("if-match", version);
+            .maybe_header("if-match", version.clone());
         let answer = self.send(draft, Content::Empty, attempt).await.map_err(|error| match error.code.as_str() {
-            "precondition-failed" => error::changed(format!("{} was changed since it was listed", quote(&key))),
+            "precondition-failed" => changed(&key),
             _ => error,
         })?;
         if is_part != (answer.status == 206) {
@@ -190,7 +158,17 @@ impl Store {
         };
         let size = total.and_then(|text| text.parse().ok());
         let object = object::opened(key, size, &answer, self.config.etag_is_md5);
+        // Some stores don't know the condition.
+        if let (Some(wanted), Some(has)) = (&version, &object.version)
+            && wanted != has
+        {
+            return Err(changed(&object.key));
+        }
         let (data, outcome) = answer.into_body();
         Ok(Reading { object, data, outcome })
     }
+}
+
+fn changed(key: &str) -> Error {
+    error::changed(format!("{} was changed since it was listed", quote(key)))
 }

@@ -50,10 +50,17 @@ type Ended = FutureReader<Result<(), Error>>;
 /// granted. Messages name the server.
 pub async fn send(request: Request) -> Result<Response, Error> {
     let Request { method, url, mut headers, body } = request;
-    let is_empty = matches!(body, Body::Empty) && ["POST", "PUT"].contains(&method.as_str());
-    if is_empty && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
-        // Where a body may come, some servers refuse not to be told that there is none (RFC 9110, section 8.6).
-        headers.push(("content-length".to_owned(), b"0".to_vec()));
+    // Where a body may come, some servers refuse not to be told how long it is, or that there is none
+    // (RFC 9110, section 8.6).
+    let length = match &body {
+        Body::Bytes(bytes) => Some(bytes.len()),
+        Body::Empty if ["POST", "PUT", "DELETE"].contains(&method.as_str()) => Some(0),
+        Body::Empty | Body::Stream(_) => None,
+    };
+    if let Some(length) = length
+        && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+    {
+        headers.push(("content-length".to_owned(), length.to_string().into_bytes()));
     }
     let body = match body {
         Body::Empty => exchange::Body::Empty,

@@ -1,4 +1,7 @@
-//! `engine connector`: what connectors there are and what one is, in words for a reviewer.
+//! `engine connector`: what connectors there are and what one is, in words for a reviewer; and whether
+//! it keeps the contract.
+
+mod test;
 
 use culvert_host::loader::Connector;
 use serde_json::{Value, json};
@@ -14,14 +17,16 @@ use crate::{
 /// # Errors
 /// The connector can't be loaded.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
-    let runtime = runtime(places)?;
     match asked {
+        Asked::Test(asked) => return test::execute(asked, places),
         Asked::List { json } => {
+            let runtime = runtime(places)?;
             let builtins = culvert_builtin::BUILTINS.iter().map(|builtin| connectors::load(&runtime, builtin.name));
             let loaded: Vec<Connector> = builtins.collect::<Result<_, _>>()?;
             list(&loaded, *json);
         }
         Asked::Inspect { connector, json } => {
+            let runtime = runtime(places)?;
             let connector = connectors::load(&runtime, connector)?;
             if *json {
                 output::line(&format!("{:#}", described(&connector)));
