@@ -89,6 +89,19 @@ fn an_nkey_says_who_one_is() {
 }
 
 #[test]
+fn a_credentials_file_says_who_one_is() {
+    let scratch = Scratch::new();
+    // An operator's accounts; tests/fleet/accounts/make.py made both.
+    let nats = Nats::start_with(&scratch, include_str!("accounts/nats.conf"));
+    let file = scratch.path("mover.creds");
+    fs::write(&file, include_str!("accounts/mover.creds")).unwrap();
+    let url = nats.url();
+    let arguments = ["tunnel", "list", "--fleet", &url, "--fleet-credentials", file.to_str().unwrap()];
+    scratch.start_on("a", &arguments, &[]).wait().expect_code(0);
+    scratch.start_on("a", &arguments[..4], &[]).wait().expect_code(3);
+}
+
+#[test]
 fn tls_is_required_where_an_authority_is_named() {
     let scratch = Scratch::new();
     let (certificate, key) = (scratch.path("certificate.pem"), scratch.path("key.pem"));

@@ -78,8 +78,8 @@ impl Server {
             Credentials::None => Ok(options),
             Credentials::Password { user, password } => Ok(options.user_and_password(user.clone(), password.0.clone())),
             Credentials::Seed(seed) => Ok(options.nkey(seed.0.trim().to_owned())),
-            // What's wrong with it might quote it.
-            Credentials::File(text) => options.credentials(&text.0).map_err(|_| {
+            // Its last line has to have an end. What's wrong with it might quote it.
+            Credentials::File(text) => options.credentials(&format!("{}\n", text.0)).map_err(|_| {
                 let message = "the fleet's credentials file isn't one: it has to hold a JWT and the seed of its key";
                 Error::new(Code::INVALID_CONFIG, "fleet", message)
             }),
