@@ -27,13 +27,9 @@ const NOT: &[&str] = &[
 ];
 /// A server without checksums.
 const NO_CHECKSUMS: &[&str] = &["put-checksums", "put-wrong-checksum", "upload-checksums", "upload-wrong-checksum"];
-/// A version is made of size and time, and servers tell times in whole seconds: two files of one size put
-/// within a second have one.
-const FAULTS: &[&str] = &["read-stale-version"];
-
 /// A range that's cut from a file under TLS: Pure-FTPd, whose data connection isn't read to its end, doesn't
 /// answer before the connector's patience ends, in two of three runs.
-const PURE_FTPD_TLS_FAULTS: &[&str] = &["read-stale-version", "~read-ranges"];
+const PURE_FTPD_TLS_FAULTS: &[&str] = &["~read-ranges"];
 
 fn conforms(kind: Kind, tls: bool, not: &[&str]) {
     let scratch = Scratch::new();
@@ -45,7 +41,7 @@ fn conforms(kind: Kind, tls: bool, not: &[&str]) {
     let wrong = keys.replace(PASSWORD, "not-the-password");
     let denied = tables(&scratch, "denied.toml", Some(&wrong), Some(&wrong));
     let ended = suite(&scratch, "ftp", &both, &["--denied", &denied]);
-    let faults = if tls && kind == Kind::PureFtpd { PURE_FTPD_TLS_FAULTS } else { FAULTS };
+    let faults = if tls && kind == Kind::PureFtpd { PURE_FTPD_TLS_FAULTS } else { &[] };
     assert_conforms_but_for(&ended, &[NOT, not], faults);
     assert_eq!(fs::read_dir(server.path("store")).unwrap().count(), 0, "something was left");
 }

@@ -88,14 +88,14 @@ pub(crate) struct Version {
 // === impl Version ===
 
 impl Version {
-    /// As an object's tag.
+    /// As an object's tag, a weak one.
     fn text(self) -> String {
         let Self { size, modified: Instant { seconds, nanoseconds } } = self;
-        format!("{size}@{seconds}.{nanoseconds:09}")
+        format!("W/{size}@{seconds}.{nanoseconds:09}")
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (size, time) = text.split_once('@')?;
+        let (size, time) = text.strip_prefix("W/")?.split_once('@')?;
         let (seconds, nanoseconds) = time.split_once('.')?;
         let modified = Instant { seconds: seconds.parse().ok()?, nanoseconds: nanoseconds.parse().ok()? };
         Some(Self { size: size.parse().ok()?, modified })
@@ -112,7 +112,7 @@ mod tests {
             let version = Version { size, modified: Instant { seconds, nanoseconds } };
             assert_eq!(Version::parse(&version.text()), Some(version));
         }
-        for text in ["", "4096", "4096@", "-1@0.0", "1@0", "x@0.0"] {
+        for text in ["", "W/4096", "W/4096@", "W/-1@0.0", "W/1@0", "W/x@0.0", "1@0.0"] {
             assert_eq!(Version::parse(text), None, "{text}");
         }
     }

@@ -203,9 +203,11 @@ async fn stale<S: Subject>(bench: &Bench<'_, S>) -> Outcome {
     let mut before = bench.sample("read-stale-version", "file", 1_000).await?;
     let mut version = String::new();
     // Some in a row, since a tag that's made of a time may differ once by chance.
-    for _ in 0..REPLACED {
+    for more in 0..REPLACED {
         told(&before.object)?.clone_into(&mut version);
-        before = bench.sample("read-stale-version", "file", 1_000).await?;
+        // A weak one may not tell apart what has one size and was written at one time.
+        let size = if version.starts_with("W/") { 1_001 + more } else { 1_000 };
+        before = bench.sample("read-stale-version", "file", size).await?;
         ensure!(
             before.object.version.as_deref() != Some(version.as_str()),
             "expected another version of other bytes, got {version:?} again"
