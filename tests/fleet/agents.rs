@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -101,6 +102,19 @@ fn an_agent_takes_its_task_ends_in_order_and_goes_on() {
     wait_until(&engine, "agent", "mover", "online");
     agent.signal(Signal::SIGTERM);
     agent.wait().expect_code(0);
+}
+
+#[test]
+fn the_live_view_is_drawn_and_ends_with_its_key() {
+    const TERMINAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/harness/terminal.py");
+    const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv/bin/python");
+    let scratch = Scratch::new();
+    scratch.engine(&["tunnel", "create", "line", "--max-bandwidth", RATE]).expect_code(0);
+    scratch.engine(&["agent", "create", "mover", "--tunnel", "line"]).expect_code(0);
+    let mut command = Command::new(PYTHON);
+    command.args([TERMINAL, "q", "tunnels,line,mover,offline,tasks", env!("CARGO_BIN_EXE_engine"), "top"]);
+    let output = command.arg("--state-dir").arg(scratch.path("state")).env("TERM", "xterm").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::harness::{
     rates::{SETTLED, measure},
 };
 
+/// What a busy machine reaches at least: more than the half that one of two has.
+const LEAST: f64 = 0.7;
+
 #[test]
 fn a_host_that_is_cut_off_stops_and_the_other_has_its_share() {
     let scratch = Scratch::in_memory();
@@ -30,7 +33,7 @@ fn a_host_that_is_cut_off_stops_and_the_other_has_its_share() {
         .collect();
     wait_until_moving(&runs);
     measure(&mut runs, SETTLED);
-    measure(&mut runs, Duration::from_secs(10)).holds(LIMIT);
+    measure(&mut runs, Duration::from_secs(10)).stays_within(LIMIT, LEAST);
 
     network.pull(0);
     let ending = measure(&mut runs, LEASE_OVER + Duration::from_secs(1));
@@ -43,13 +46,13 @@ fn a_host_that_is_cut_off_stops_and_the_other_has_its_share() {
     let stopped = measure(&mut runs, AWAY);
     assert!(stopped.each[0] < IDLE, "it went on without a lease: {:?}", stopped.each);
     let (mut alone, whole) = other.join().unwrap();
-    whole.holds(LIMIT);
+    whole.stays_within(LIMIT, LEAST);
     runs.append(&mut alone);
 
     network.plug(0);
     wait_until_moving(&runs);
     measure(&mut runs, SETTLED);
-    measure(&mut runs, Duration::from_secs(8)).holds(LIMIT);
+    measure(&mut runs, Duration::from_secs(8)).stays_within(LIMIT, LEAST);
     for run in runs {
         run.kill();
     }

@@ -73,6 +73,14 @@ impl Measured {
         most
     }
 
+    /// No second has too much, and all together at least this part of the limit: for what isn't about speed.
+    pub(crate) fn stays_within(&self, limit: f64, least: f64) {
+        let (share, over) = (self.rate() / limit, self.most_over(limit) / limit);
+        eprintln!("{} runs: {share:.4} of the limit, 1 s {over:+.3}", self.each.len());
+        assert!(share > least && share < 1.03, "the sum is {share:.4} of the limit");
+        assert!(over < 0.1, "a second has {over:.3} of the limit over it");
+    }
+
     pub(crate) fn holds(&self, limit: f64) {
         let share = self.rate() / limit;
         let over = self.most_over(limit) / limit;

@@ -192,7 +192,8 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
     /// The next thing found. While the source makes us wait, the workers get what there is.
     async fn next(&mut self, walk: &mut WalkOf<So>, source: &mut So::Source) -> Result<Option<Found>, Interruption> {
         let mut next = pin!(walk.next(source));
-        if !self.batch.is_empty() {
+        // A page is offered when it's full.
+        if !self.batch.is_empty() && self.pages.is_none() {
             let ready = poll_fn(|context| {
                 Poll::Ready(match next.as_mut().poll(context) {
                     Poll::Ready(found) => Some(found),

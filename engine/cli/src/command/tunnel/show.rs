@@ -48,7 +48,7 @@ pub(super) fn one(known: &Known, as_json: bool) {
         ("schedule", format!("{} ({zone})", format_period(period)))
     }));
     facts.extend(definition.weights.iter().map(|(agent, weight)| ("weight", format!("{agent} = {weight}"))));
-    facts.push(("defined in", if record.given.is_some() { "engine.toml" } else { "this state folder" }.to_owned()));
+    facts.push(("defined in", if record.given.is_some() { "engine.toml" } else { "a command" }.to_owned()));
     table::facts(&facts);
     if record.leases.is_empty() {
         return output::line("nobody is on it");
