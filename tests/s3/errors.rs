@@ -5,6 +5,7 @@ use std::fs;
 use crate::harness::{
     Ended, Scratch,
     seaweed::{ACCESS_KEY, READER_KEY, READER_SECRET, SECRET, Seaweed, end},
+    store::Store,
     wire::{Canned, Wire},
 };
 
@@ -138,4 +139,34 @@ fn an_archived_object_fails_alone() {
     assert_eq!(ended.failures(), [("cold".to_owned(), "unsupported".to_owned())]);
     assert!(ended.output.contains("restore it first"), "{}", ended.output);
     assert_eq!(fs::read_to_string(scratch.path("sink/warm")).unwrap(), "filled/warm");
+}
+
+/// What takes long is answered before its end is known: with a status that says nothing.
+#[test]
+fn an_error_in_an_answer_with_status_200_is_one() {
+    let scratch = Scratch::in_memory();
+    let server = Seaweed::start(&scratch, &["archive", "other"]);
+    fs::create_dir_all(scratch.path("source")).unwrap();
+    fs::write(scratch.path("source/large"), vec![7; 11 << 20]).unwrap();
+    let wire = Wire::answering(server.port(), |head| {
+        let is_completion = head.starts_with("POST ") && head.contains("uploadId=");
+        let is_copy = head.starts_with("PUT ") && head.contains("\r\nx-amz-copy-source: ");
+        let words = "We encountered an internal error. Please try again.";
+        (is_completion || is_copy).then(|| Canned::error(200, "InternalError", words))
+    });
+    let more = "[transfer]\nattempts = 2\nmax_backoff = \"100ms\"\npart_size = \"5 MiB\"";
+    let archive = server.end_at(&wire.endpoint(), "archive");
+    let uploaded = scratch.run(&scratch.pipeline_between(&scratch.local("source"), &archive, more));
+    uploaded.expect_code(2);
+    assert_eq!(uploaded.failures(), [("large".to_owned(), "unavailable".to_owned())]);
+    assert!(uploaded.output.contains("InternalError"), "{}", uploaded.output);
+    assert_eq!(server.json(&["listed", "archive"]), serde_json::json!([]));
+
+    server.client(&["put", "archive", "small", "small"]);
+    scratch.forget();
+    let other = server.end_at(&wire.endpoint(), "other");
+    let copied = scratch.run(&scratch.pipeline_between(&archive, &other, more));
+    copied.expect_code(2);
+    assert_eq!(copied.failures(), [("small".to_owned(), "unavailable".to_owned())]);
+    assert_eq!(server.json(&["listed", "other"]), serde_json::json!([]));
 }

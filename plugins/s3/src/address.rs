@@ -90,23 +90,61 @@ impl Address {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
     use super::*;
     use crate::config;
 
-    /// Host, path, region and service.
-    fn address(endpoint: &str, bucket: &str, in_path: bool) -> [String; 4] {
-        let json = serde_json::json!({
-            "endpoint": endpoint, "bucket": bucket, "force_path_style": in_path, "region": "eu-west-1"
-        });
-        let Address { host, path, region, service, .. } = Address::of(&config::parse(&json.to_string()).unwrap());
-        [host, path, region, service.to_owned()]
+    /// Where an address is that the SDK and this connector have to agree on.
+    struct Place<'a> {
+        endpoint: &'a str,
+        bucket: &'a str,
+        in_path: bool,
     }
 
-    /// The same as the SDK for Rust 1.157 has them.
+    impl Place<'_> {
+        fn ours(&self) -> Address {
+            let Self { endpoint, bucket, in_path } = self;
+            let json = serde_json::json!({
+                "endpoint": endpoint, "bucket": bucket, "force_path_style": in_path, "region": "eu-west-1"
+            });
+            Address::of(&config::parse(&json.to_string()).unwrap())
+        }
+
+        /// URL and service of the SDK's own requests.
+        fn theirs(&self) -> (String, Option<String>) {
+            let parameters = Params::builder()
+                .bucket(self.bucket)
+                .endpoint(self.endpoint.trim_end_matches('/'))
+                .region("eu-west-1")
+                .force_path_style(self.in_path)
+                .disable_s3_express_session_auth(true)
+                .build()
+                .unwrap();
+            let resolver = DefaultResolver::new();
+            let future = pin!(resolver.resolve_endpoint(&parameters));
+            let Poll::Ready(found) = future.poll(&mut Context::from_waker(Waker::noop())) else {
+                unreachable!("an address is worked out without waiting")
+            };
+            let found = found.unwrap();
+            let schemes = found.auth_schemes();
+            let service = schemes.first().and_then(|it| it.get("signingName")?.as_string()).map(str::to_owned);
+            (found.url().trim_end_matches('/').to_owned(), service)
+        }
+    }
+
     #[test]
-    fn a_bucket_is_in_front_of_the_name_or_in_the_path() {
+    fn a_bucket_is_where_the_sdk_has_it() {
         let is = |endpoint, bucket, in_path, [host, path]: [&str; 2]| {
-            assert_eq!(address(endpoint, bucket, in_path), [host, path, "eu-west-1", "s3"]);
+            let place = Place { endpoint, bucket, in_path };
+            let ours = place.ours();
+            assert_eq!([&ours.host, &ours.path, &ours.region, ours.service], [host, path, "eu-west-1", "s3"]);
+            assert_eq!((format!("{}{}", ours.server, ours.path), Some("s3".to_owned())), place.theirs());
         };
         is("https://s3.example.com", "archive", false, ["archive.s3.example.com", ""]);
         is("https://s3.example.com/", "archive", true, ["s3.example.com", "/archive"]);
@@ -122,9 +160,11 @@ mod tests {
 
     #[test]
     fn a_directory_bucket_is_signed_for_its_own_service() {
-        let [host, path, region, service] =
-            address("https://s3express-euw1-az1.eu-west-1.amazonaws.com", "fast--euw1-az1--x-s3", false);
-        assert_eq!(host, "fast--euw1-az1--x-s3.s3express-euw1-az1.eu-west-1.amazonaws.com");
-        assert_eq!([path, region, service], ["", "eu-west-1", "s3express"]);
+        let endpoint = "https://s3express-euw1-az1.eu-west-1.amazonaws.com";
+        let place = Place { endpoint, bucket: "fast--euw1-az1--x-s3", in_path: false };
+        let ours = place.ours();
+        assert_eq!(ours.host, "fast--euw1-az1--x-s3.s3express-euw1-az1.eu-west-1.amazonaws.com");
+        assert_eq!((ours.path.as_str(), ours.region.as_str(), ours.service), ("", "eu-west-1", "s3express"));
+        assert_eq!((ours.server, Some("s3express".to_owned())), place.theirs());
     }
 }

@@ -1,32 +1,35 @@
-//! A bucket and the way to it: requests are made and signed here, answers taken apart as far as all of
-//! them have it in common. Retries nothing.
+//! A bucket and the ways to it: requests about one object are made and signed here, and carry the
+//! engine's stream; those about listings, uploads and copies go through the SDK. Retries nothing.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use aws_sdk_s3::{
+    Client,
+    config::{
+        BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+    },
+};
 use culvert_sdk::{
-    StreamReader,
     connector::Role,
     credentials, error,
     http::{self, Body, Request, Response},
     types::Error,
-    xml::{self, Element},
 };
 
 use crate::{
     address::Address,
     config::Config,
-    error::{Answer, Attempt, EMBEDDED, REGION, seconds},
+    error::{Answer, Attempt, REGION, seconds},
     key,
     request::Draft,
     signature::{Payload, Signer},
+    transport::{FromEngine, MAX_ANSWER_BYTES, Transport},
 };
 
-/// Longest answer of the store in bytes: a thousand listed objects with keys of 1 KiB, each byte
-/// escaped to three.
-const MAX_ANSWER_BYTES: usize = 8 << 20;
 /// With `ENABLED`, the answer about an object has the checksum that the store keeps.
 pub(crate) const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 
@@ -37,6 +40,8 @@ pub(crate) struct Store {
     address: Address,
     signer: Signer,
     role: Role,
+    /// The SDK's, made for the first request that needs it: what moves small objects alone never does.
+    client: OnceCell<Client>,
     /// Whether the store takes CRC-64/NVME for uploads in parts: not known to be wrong yet.
     pub(crate) knows_checksums: Cell<bool>,
     /// Whether it takes conditions of a put: not known to be wrong yet.
@@ -62,14 +67,6 @@ pub(crate) struct Place {
     pub(crate) prefix: String,
 }
 
-/// A request's body.
-pub(crate) enum Content<'a> {
-    Empty,
-    Bytes(&'a [u8]),
-    /// The engine's; `content-length` is in the draft.
-    Stream(StreamReader<u8>),
-}
-
 // === impl Store ===
 
 impl Store {
@@ -79,6 +76,7 @@ impl Store {
             signer: Signer::default(),
             config,
             role,
+            client: OnceCell::new(),
             knows_checksums: Cell::new(true),
             knows_conditions: Cell::new(true),
             seen: RefCell::default(),
@@ -88,16 +86,44 @@ impl Store {
 
     /// Lists one object, and for a sink begins and drops an upload: it needs both rights.
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        let listing = Draft::of_bucket("GET").query("list-type", "2").query("max-keys", "1");
-        let listing = listing.query("prefix", &self.config.prefix);
-        self.ask(listing, Content::Empty, self.attempt("list", None)).await?;
+        let attempt = self.attempt("list", None);
+        let Config { bucket, prefix, .. } = &self.config;
+        let listing = self.client().list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1).send().await;
+        listing.map_err(|failure| attempt.failed(&failure))?;
         if self.role == Role::Source {
             return Ok(());
         }
-        let key = format!("{}.culvert-check", self.config.prefix);
+        let key = format!("{prefix}.culvert-check");
         let attempt = self.attempt("begin an upload in", None);
-        let id = self.initiate(Draft::new("POST", &key), attempt).await?;
-        self.send(Draft::new("DELETE", &key).query("uploadId", id), Content::Empty, attempt).await.map(drop)
+        let begun = self.client().create_multipart_upload().bucket(bucket).key(&key).send().await;
+        let id = begun.map_err(|failure| attempt.failed(&failure))?.upload_id;
+        let aborted = self.client().abort_multipart_upload().bucket(bucket).key(&key).set_upload_id(id).send().await;
+        aborted.map(drop).map_err(|failure| attempt.failed(&failure))
+    }
+
+    /// What speaks of listings, uploads and copies.
+    pub(crate) fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let sdk = aws_sdk_s3::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(self.config.region.clone()))
+                .endpoint_url(self.config.endpoint.trim_end_matches('/'))
+                .force_path_style(self.config.force_path_style)
+                // A session would be one more request for each instance, and another way to sign.
+                .disable_s3_express_session_auth(true)
+                .credentials_provider(FromEngine)
+                .http_client(Transport)
+                // The engine retries, waits and watches; it also keeps the credentials.
+                .identity_cache(IdentityCache::no_cache())
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(TimeoutConfig::disabled())
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+                // Many stores refuse checksums that they don't know.
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+                .build();
+            Client::from_conf(sdk)
+        })
     }
 
     /// The bucket's key of an object.
@@ -112,46 +138,12 @@ impl Store {
         Attempt { endpoint: self.config.endpoint.trim_end_matches('/'), bucket: &self.config.bucket, operation, key }
     }
 
-    /// The store's id of a new upload.
+    /// Sends a request about one object. Statuses below 300 are answers.
     ///
     /// # Errors
     /// What the store said instead.
-    pub(crate) async fn initiate(&self, draft: Draft<'_>, attempt: Attempt<'_>) -> Result<String, Error> {
-        let answer = self.ask(draft.query("uploads", ""), Content::Empty, attempt).await?;
-        let id = answer.text("UploadId").filter(|id| !id.is_empty()).map(str::to_owned);
-        id.ok_or_else(|| attempt.malformed("the answer has no id of an upload"))
-    }
-
-    /// Sends a request whose answer is XML.
-    ///
-    /// # Errors
-    /// What the store said instead.
-    pub(crate) async fn ask(
-        &self,
-        draft: Draft<'_>,
-        content: Content<'_>,
-        attempt: Attempt<'_>,
-    ) -> Result<Element, Error> {
-        let body = self.send(draft, content, attempt).await?.collect(MAX_ANSWER_BYTES).await?;
-        match xml::parse(&body) {
-            // What takes long is answered before its end is known, with a status that says nothing.
-            Some(root) if root.name == "Error" => Err(attempt.answered(&Answer::parse(EMBEDDED, &body, None))),
-            Some(root) => Ok(root),
-            None => Err(attempt.malformed("the answer isn't XML")),
-        }
-    }
-
-    /// Sends a request. Statuses below 300 are answers.
-    ///
-    /// # Errors
-    /// What the store said instead.
-    pub(crate) async fn send(
-        &self,
-        draft: Draft<'_>,
-        content: Content<'_>,
-        attempt: Attempt<'_>,
-    ) -> Result<Response, Error> {
-        let answer = http::send(self.signed(draft, content).await?).await?;
+    pub(crate) async fn send(&self, draft: Draft<'_>, body: Body, attempt: Attempt<'_>) -> Result<Response, Error> {
+        let answer = http::send(self.signed(draft, body).await?).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
@@ -161,18 +153,14 @@ impl Store {
         Err(attempt.answered(&Answer { region, ..Answer::parse(status, &body, retry_after) }))
     }
 
-    async fn signed(&self, draft: Draft<'_>, content: Content<'_>) -> Result<Request, Error> {
+    async fn signed(&self, draft: Draft<'_>, body: Body) -> Result<Request, Error> {
         let missing = || error::unauthenticated("the engine has no credentials for this pipeline");
         // Asked for every time: the engine knows when a credential has to be renewed.
         let credential = credentials::get().await?.ok_or_else(missing)?;
-        let (payload, body) = match content {
-            Content::Empty => (Payload::Empty, Body::Empty),
-            Content::Bytes(bytes) => (Payload::of(bytes), Body::Bytes(bytes.to_vec())),
-            Content::Stream(data) => (Payload::Unsigned, Body::Stream(data)),
-        };
+        let payload = if matches!(body, Body::Empty) { Payload::Empty } else { Payload::Unsigned };
         let path = self.address.path(&draft);
         let (method, url) = (draft.method.to_owned(), self.address.url(&path, &draft));
-        let headers = self.signer.sign(draft, &path, &payload, &self.address, &credential, now());
+        let headers = self.signer.sign(draft, &path, payload, &self.address, &credential, now());
         Ok(Request { method, url, headers, body })
     }
 }

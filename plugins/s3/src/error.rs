@@ -1,8 +1,10 @@
 //! What a store answered, in the contract's words: where, what, and what to do about it. Never shows
 //! a header or a key's secret half.
 
-use std::time::Duration;
+use std::{error::Error as StdError, fmt, time::Duration};
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use culvert_sdk::{
     error::{self, quote},
     types::Error,
@@ -15,8 +17,13 @@ const MAX_WORDS: usize = 300;
 /// The header in which a store says where a bucket is.
 pub(crate) const REGION: &str = "x-amz-bucket-region";
 
-/// The status of an error that came with another one: S3's own for what it failed at.
-pub(crate) const EMBEDDED: u16 = 500;
+/// The status of an error that came with that of a success: S3's own for what it failed at. What takes
+/// long is answered before its end is known.
+const EMBEDDED: u16 = 500;
+
+/// An error of the contract on its way through the SDK.
+#[derive(Debug)]
+pub(crate) struct Carried(pub(crate) Error);
 
 /// What was tried, and where.
 #[derive(Debug, Clone, Copy)]
@@ -41,9 +48,45 @@ pub(crate) struct Answer {
     pub(crate) region: Option<String>,
 }
 
+impl fmt::Display for Carried {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl StdError for Carried {}
+
 // === impl Attempt ===
 
 impl Attempt<'_> {
+    /// A failure of the SDK: an answer of the store, or what kept it from answering.
+    pub(crate) fn failed<E>(&self, failure: &SdkError<E, HttpResponse>) -> Error
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        if let Some(carried) = carried(failure) {
+            return carried;
+        }
+        let Some(raw) = failure.raw_response() else {
+            return error::internal(format!("{}: the request could not be made", self.what()));
+        };
+        let metadata = failure.as_service_error().map(ProvideErrorMetadata::meta);
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let code = text(metadata.and_then(|it| it.code()));
+        let status = match raw.status().as_u16() {
+            200..300 if code.is_empty() => return self.malformed("the answer isn't S3's"),
+            200..300 => EMBEDDED,
+            status => status,
+        };
+        self.answered(&Answer {
+            status,
+            code,
+            words: text(metadata.and_then(|it| it.message())),
+            retry_after: raw.headers().get("retry-after").and_then(seconds),
+            region: raw.headers().get(REGION).map(str::to_owned),
+        })
+    }
+
     /// An answer that isn't a success.
     pub(crate) fn answered(&self, answer: &Answer) -> Error {
         let (code, advice) = meaning(answer.status, &answer.code);
@@ -81,6 +124,18 @@ impl Attempt<'_> {
             None => format!("cannot {operation} bucket {bucket} at {endpoint}"),
         }
     }
+}
+
+/// The contract's error that the SDK carried through, if there is one.
+fn carried(failure: &(dyn StdError + 'static)) -> Option<Error> {
+    let mut next = Some(failure);
+    while let Some(failure) = next {
+        if let Some(Carried(error)) = failure.downcast_ref() {
+            return Some(error.clone());
+        }
+        next = failure.source();
+    }
+    None
 }
 
 /// The contract's code for an answer, and what to do about it.

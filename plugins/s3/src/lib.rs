@@ -1,5 +1,6 @@
 //! The connector for S3 and the stores that speak its protocol, as source and as sink. Signs and
-//! parses; the bytes of objects go around it, from the engine to the store and back.
+//! parses; the bytes of objects go around it, from the engine to the store and back. The SDK speaks of
+//! listings, uploads and copies.
 //!
 //! Objects are put in one request or as a multi-part upload: either way the store shows all of it or
 //! nothing, and this connector never retries by itself.
@@ -15,6 +16,7 @@ mod request;
 mod signature;
 mod sink;
 mod source;
+mod transport;
 
 use culvert_sdk::{
     connector::{self, Description, Role},

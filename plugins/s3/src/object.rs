@@ -1,11 +1,11 @@
 //! What a store tells of an object, in the contract's words: listed, looked up, or opened.
 
+use aws_sdk_s3::types::Object as Listed;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use culvert_sdk::{
     http::Response,
     time,
     types::{Attribute, Checksum, Object},
-    xml::Element,
 };
 
 /// Length of an MD5 in hex digits.
@@ -13,16 +13,16 @@ const MD5_DIGITS: usize = 32;
 /// Headers of user metadata begin with it.
 pub(crate) const METADATA: &str = "x-amz-meta-";
 
-/// An object of a listing. Its type and metadata aren't in there.
-pub(crate) fn listed(key: String, it: &Element) -> Object {
+/// An object of a listing, in whole seconds: headers tell no fractions. Its type and metadata aren't in there.
+pub(crate) fn listed(key: String, it: &Listed) -> Object {
     Object {
         key,
         kind: "file".to_owned(),
-        size: it.text("Size").and_then(|size| size.parse().ok()),
-        modified: it.text("LastModified").and_then(time::listed),
-        version: it.text("ETag").map(str::to_owned),
+        size: it.size.and_then(|size| u64::try_from(size).ok()),
+        modified: it.last_modified.as_ref().map(|time| time::instant(time.secs())),
+        version: it.e_tag.clone(),
         checksums: Vec::new(),
-        attributes: it.text("StorageClass").map(|class| attribute("storage-class", class)).into_iter().collect(),
+        attributes: it.storage_class.iter().map(|class| attribute("storage-class", class.as_str())).collect(),
     }
 }
 

@@ -1,14 +1,14 @@
-//! A request before it's signed: what it's about and what it says. Has no body and knows no server.
+//! A request about an object before it's signed: what it's about and what it says. Has no body and knows no server.
 
 use std::borrow::Cow;
 
 use crate::key::escaped;
 
 /// Names of headers are in lower case.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Draft<'a> {
     pub(crate) method: &'static str,
-    /// The bucket's own key; empty where it's about the bucket.
+    /// The bucket's own.
     pub(crate) key: &'a str,
     /// Unescaped, in the order of their names.
     query: Vec<(&'static str, String)>,
@@ -22,22 +22,10 @@ impl<'a> Draft<'a> {
         Self { method, key, query: Vec::new(), headers: Vec::new() }
     }
 
-    pub(crate) fn of_bucket(method: &'static str) -> Self {
-        Self::new(method, "")
-    }
-
     pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         let at = self.query.partition_point(|(each, _)| *each < name);
         self.query.insert(at, (name, value.into()));
         self
-    }
-
-    /// Nothing where there is no value.
-    pub(crate) fn maybe_query(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
-        match value {
-            Some(value) => self.query(name, value),
-            None => self,
-        }
     }
 
     pub(crate) fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {

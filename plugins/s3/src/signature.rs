@@ -1,5 +1,5 @@
 //! Signatures of requests, version 4 (AWS, "Create a signed AWS API request"), in the header
-//! `authorization`. The engine's bytes aren't part of it: they never come here. Reads no clock.
+//! `authorization`. The payload isn't part of it: the engine's bytes never come here. Reads no clock.
 
 #[cfg(test)]
 mod tests;
@@ -18,12 +18,10 @@ const REQUEST: &str = "aws4_request";
 const DATE: usize = 8;
 
 /// What stands for a payload in its signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Payload {
     /// There is none: the SHA-256 of nothing.
     Empty,
-    /// Its SHA-256 in hex digits.
-    Hashed(String),
     /// Its bytes aren't known yet; what proves them is the checksum afterwards.
     Unsigned,
 }
@@ -41,14 +39,9 @@ struct Keyed {
 // === impl Payload ===
 
 impl Payload {
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self::Hashed(hex(&Sha256::digest(bytes)))
-    }
-
-    fn text(&self) -> &str {
+    fn text(self) -> &'static str {
         match self {
             Self::Empty => "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-            Self::Hashed(digits) => digits,
             Self::Unsigned => "UNSIGNED-PAYLOAD",
         }
     }
@@ -63,7 +56,7 @@ impl Signer {
         &self,
         draft: Draft<'_>,
         path: &str,
-        payload: &Payload,
+        payload: Payload,
         address: &Address,
         credential: &Credential,
         now: i64,
@@ -116,7 +109,7 @@ impl Keyed {
 
 /// The canonical request, and the names of its headers. All of a draft's headers are signed: stores
 /// refuse those of their own that aren't.
-fn canonical(draft: &Draft<'_>, path: &str, payload: &Payload, host: &str) -> (String, String) {
+fn canonical(draft: &Draft<'_>, path: &str, payload: Payload, host: &str) -> (String, String) {
     let mut headers: Vec<_> = draft.headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
     headers.push(("host", host));
     headers.sort_unstable();

@@ -11,6 +11,7 @@ mod upload;
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, quote},
+    http::Body,
     instance::Configured,
     sink::{Guest, Part, Receipt, Replace},
     types::{Checksum, Error, Object},
@@ -18,7 +19,7 @@ use culvert_sdk::{
 
 use crate::{
     S3, STORE,
-    client::{CHECKSUM_MODE, Content, Store},
+    client::{CHECKSUM_MODE, Store},
     object,
     request::Draft,
 };
@@ -77,7 +78,7 @@ impl Guest for S3 {
 impl Store {
     async fn delete(&self, key: &str, full: String) -> Result<(), Error> {
         let attempt = self.attempt("delete", Some(key));
-        match self.send(Draft::new("DELETE", &full), Content::Empty, attempt).await {
+        match self.send(Draft::new("DELETE", &full), Body::Empty, attempt).await {
             Err(error) if error.code == "not-found" => Ok(()),
             other => other.map(drop),
         }
@@ -87,7 +88,7 @@ impl Store {
     async fn stored(&self, key: String, full: &str) -> Result<Object, Error> {
         let attempt = self.attempt("look up", Some(&key));
         let draft = Draft::new("HEAD", full).header(CHECKSUM_MODE, "ENABLED");
-        let head = self.send(draft, Content::Empty, attempt).await?;
+        let head = self.send(draft, Body::Empty, attempt).await?;
         Ok(object::looked_up(key, &head, self.config.etag_is_md5))
     }
 

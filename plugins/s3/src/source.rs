@@ -1,21 +1,24 @@
 //! The bucket as a source: a flat listing in the order of its keys, and objects whose bytes go from
 //! the store to the engine. Follows no version history and restores nothing from an archive.
 
+use aws_sdk_s3::{
+    operation::list_objects_v2::ListObjectsV2Output,
+    types::{EncodingType, Object as ListedObject},
+};
 use culvert_sdk::{
     FutureReader, StreamReader,
-    bucket::{self, Begin, Listed, Terms, decoded},
+    bucket::{self, Begin, Listed, Terms, decoded, from_bucket, not_text},
     error::{self, quote},
-    http,
+    http::{self, Body},
     instance::Configured,
     source::{Guest, Reading},
     stream::{self, Entries},
     types::{Entry, Error, Object, Range},
-    xml::Element,
 };
 
 use crate::{
     S3, STORE,
-    client::{CHECKSUM_MODE, Content, Store},
+    client::{CHECKSUM_MODE, Store},
     error::Attempt,
     object,
     request::Draft,
@@ -26,6 +29,17 @@ const PAGE_ATTEMPTS: u32 = 4;
 /// What may be gone at the next attempt.
 const PASSING: [&str; 5] = ["throttled", "unavailable", "timeout", "connection-failed", "protocol"];
 
+/// Which page of a listing.
+#[derive(Debug, Clone, Default)]
+struct Page {
+    prefix: String,
+    /// Only one level is listed, and what lies deeper by its folders.
+    by_folder: bool,
+    /// The bucket's key behind which it begins.
+    after: Option<String>,
+    token: Option<String>,
+}
+
 impl Guest for S3 {
     async fn list(
         folder: String,
@@ -33,7 +47,7 @@ impl Guest for S3 {
     ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
         let store = STORE.with(Configured::get)?;
         if !folder.is_empty() {
-            return Err(error::unsupported("a bucket has no folders to list one by one"));
+            return Ok(stream::listing(async move |entries| store.list_folder(&folder, after, entries).await));
         }
         Ok(stream::listing(async move |entries| store.list(after, entries).await))
     }
@@ -48,30 +62,35 @@ impl Guest for S3 {
 }
 
 impl Listed for Store {
-    type Item = Element;
+    type Item = ListedObject;
 
-    async fn page(&self, begin: Begin) -> Result<bucket::Page<Element>, Error> {
-        let draft = Draft::of_bucket("GET").query("prefix", &self.config.prefix);
-        let page = self.ask_page(match begin {
-            Begin::Behind(after) => draft.maybe_query("start-after", after),
-            Begin::At(token) => draft.query("continuation-token", token),
-        });
-        let page = page.await?;
+    async fn page(&self, begin: Begin) -> Result<bucket::Page<ListedObject>, Error> {
+        let (after, token) = match begin {
+            Begin::Behind(after) => (after, None),
+            Begin::At(token) => (None, Some(token)),
+        };
+        let page = self.ask_page(Page { prefix: self.config.prefix.clone(), by_folder: false, after, token }).await?;
         let next = next(&page);
-        let items = page.into_all("Contents");
-        let items = items.filter_map(|listed| Some((decoded(listed.text("Key")?), listed))).collect();
+        let items = page.contents.unwrap_or_default().into_iter();
+        let items = items.filter_map(|listed| Some((decoded(listed.key.as_deref()?), listed))).collect();
         Ok(bucket::Page { items, next })
     }
 
-    async fn entry(&self, key: String, _: &str, listed: Element) -> Entry {
+    async fn entry(&self, key: String, _: &str, listed: ListedObject) -> Entry {
         Entry::Object(object::listed(key, &listed))
     }
 }
 
+fn name(entry: &Entry) -> &str {
+    match entry {
+        Entry::Object(object) | Entry::Folder(object) => &object.key,
+        Entry::Unreadable(unreadable) => &unreadable.key,
+    }
+}
+
 /// Where the listing goes on behind a page.
-fn next(page: &Element) -> Option<String> {
-    let more = page.text("IsTruncated") == Some("true");
-    page.text("NextContinuationToken").filter(|_| more).map(str::to_owned)
+fn next(page: &ListObjectsV2Output) -> Option<String> {
+    page.next_continuation_token.clone().filter(|_| page.is_truncated == Some(true))
 }
 
 // === impl Store ===
@@ -92,17 +111,57 @@ impl Store {
         bucket::list(self, terms, behind, entries).await
     }
 
+    /// One level, as a sink is asked for it: what's in a folder, and which folders. Of a page in the order of
+    /// their keys, to which the store adds a slash where it's a folder's.
+    async fn list_folder(&self, folder: &str, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
+        let prefix = format!("{}/", self.key(folder)?);
+        let mut token = None;
+        loop {
+            let asked = Page { prefix: prefix.clone(), by_folder: true, after: None, token: token.take() };
+            let page = self.ask_page(asked).await?;
+            let keys = page.contents().iter().filter_map(|listed| Some((listed.key.as_deref()?, Some(listed))));
+            let folders = page.common_prefixes().iter().filter_map(|common| Some((common.prefix.as_deref()?, None)));
+            let mut level = Vec::new();
+            for (encoded, listed) in keys.chain(folders) {
+                let entry = match (decoded(encoded), listed) {
+                    (Err(lossy), _) => not_text(lossy),
+                    (Ok(full), Some(listed)) => match from_bucket(&self.config.prefix, &full) {
+                        // The folder's own marker.
+                        (_, true) => continue,
+                        (key, false) => Entry::Object(object::listed(key.to_owned(), listed)),
+                    },
+                    (Ok(full), None) => {
+                        let (key, _) = from_bucket(&self.config.prefix, &full);
+                        Entry::Folder(object::folder(key.to_owned()))
+                    }
+                };
+                level.push(entry);
+            }
+            level.sort_by(|one, other| name(one).cmp(name(other)));
+            for entry in level.into_iter().filter(|entry| after.as_deref().is_none_or(|after| name(entry) > after)) {
+                entries.push(entry).await?;
+            }
+            entries.flush().await?;
+            token = next(&page);
+            if token.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// One page. The engine goes on behind the last key where keys are in order; where they aren't it
     /// would have to start over, so a page that failed is then asked for again right here.
-    async fn ask_page(&self, draft: Draft<'_>) -> Result<Element, Error> {
+    async fn ask_page(&self, asked: Page) -> Result<ListObjectsV2Output, Error> {
         let attempt = self.attempt("list", None);
-        let draft = draft.query("list-type", "2").query("encoding-type", "url");
         let mut left = if self.config.ordered_listing { 1 } else { PAGE_ATTEMPTS };
         loop {
-            let error = match self.ask(draft.clone(), Content::Empty, attempt).await {
-                Ok(page) if page.name == "ListBucketResult" => return Ok(page),
-                Ok(_) => attempt.malformed("the answer isn't a listing"),
-                Err(error) => error,
+            let Page { prefix, by_folder, after, token } = asked.clone();
+            let request = self.client().list_objects_v2().bucket(&self.config.bucket).prefix(prefix);
+            let request = request.set_delimiter(by_folder.then(|| "/".to_owned())).encoding_type(EncodingType::Url);
+            let request = request.set_start_after(after).set_continuation_token(token);
+            let error = match request.send().await {
+                Ok(page) => return Ok(page),
+                Err(failure) => attempt.failed(&failure),
             };
             left -= 1;
             if left == 0 || !PASSING.contains(&error.code.as_str()) {
@@ -114,10 +173,10 @@ impl Store {
     pub(crate) async fn stat(&self, key: String) -> Result<Object, Error> {
         let full = self.key(&key)?;
         let attempt = self.attempt("look up", Some(&key));
-        let head = match self.send(Draft::new("HEAD", &full), Content::Empty, attempt).await {
+        let head = match self.send(Draft::new("HEAD", &full), Body::Empty, attempt).await {
             Ok(head) => head,
             Err(error) if error.code == "not-found" && self.config.directory_markers => {
-                self.send(Draft::new("HEAD", &format!("{full}/")), Content::Empty, attempt).await?;
+                self.send(Draft::new("HEAD", &format!("{full}/")), Body::Empty, attempt).await?;
                 return Ok(object::folder(key));
             }
             Err(error) if matches!(error.code.as_str(), "permission-denied" | "refused") => {
@@ -131,7 +190,7 @@ impl Store {
     /// Why a look was refused: its answer has no body that could say it, that of a reading has.
     async fn explained(&self, full: &str, attempt: Attempt<'_>) -> Option<Error> {
         let draft = Draft::new("GET", full).header("range", "bytes=0-0");
-        self.send(draft, Content::Empty, attempt).await.err()
+        self.send(draft, Body::Empty, attempt).await.err()
     }
 
     async fn read(&self, key: String, range: Range, version: Option<String>) -> Result<Reading, Error> {
@@ -144,7 +203,7 @@ impl Store {
             .maybe_header(CHECKSUM_MODE, (!is_part).then_some("ENABLED"))
             .maybe_header("range", part)
             .maybe_header("if-match", version.clone());
-        let answer = self.send(draft, Content::Empty, attempt).await.map_err(|error| match error.code.as_str() {
+        let answer = self.send(draft, Body::Empty, attempt).await.map_err(|error| match error.code.as_str() {
             "precondition-failed" => changed(&key),
             _ => error,
         })?;

@@ -1,15 +1,7 @@
 //! Copies inside the store: `CopyObject` and `UploadPartCopy`. No byte comes this way; the store's own
 //! figures say whether the copy is the source's object.
 
-use super::{exists, properties::TAGGING, upload::Token};
-use crate::{
-    S3, STORE,
-    client::{Content, Place, Store},
-    config,
-    error::Attempt,
-    key, object,
-    request::Draft,
-};
+use aws_sdk_s3::types::TaggingDirective;
 use culvert_sdk::{
     bucket::quoted,
     copying::{Copied, Guest},
@@ -17,6 +9,13 @@ use culvert_sdk::{
     http,
     instance::Configured,
     types::{Checksum, Error, Object, Range},
+};
+
+use super::{exists, upload::Token};
+use crate::{
+    S3, STORE,
+    client::{Place, Store},
+    config, key, object,
 };
 
 impl Guest for S3 {
@@ -61,11 +60,24 @@ impl Store {
             }
         }
         let attempt = self.attempt("copy", Some(&object.key));
-        let tagging = self.tagging();
-        let draft = self.kept_as(self.copying(Draft::new("PUT", &full), &object)?);
-        let draft = draft.maybe_header("x-amz-tagging-directive", tagging.is_some().then_some("REPLACE"));
-        let draft = draft.maybe_header(TAGGING, tagging);
-        let etag = self.copied(draft, attempt, &object.key).await?;
+        let (config, tagging) = (&self.config, self.tagging());
+        let copied = self
+            .client()
+            .copy_object()
+            .bucket(&config.bucket)
+            .key(&full)
+            .copy_source(self.source_of(&object.key)?)
+            .set_copy_source_if_match(object.version.clone())
+            .set_tagging_directive(tagging.is_some().then_some(TaggingDirective::Replace))
+            .set_tagging(tagging)
+            .set_storage_class(config.storage_class.as_deref().map(Into::into))
+            .set_acl(config.acl.as_deref().map(Into::into))
+            .set_server_side_encryption(config.encryption.as_deref().map(Into::into))
+            .set_ssekms_key_id(config.kms_key_id.clone())
+            .send()
+            .await
+            .map_err(|failure| changed(attempt.failed(&failure), &object.key))?;
+        let etag = copied.copy_object_result.and_then(|result| result.e_tag).map(|etag| quoted(&etag));
         if let (Some(etag), Some(md5)) = (&etag, self.common_md5(&object, etag.as_deref())) {
             let (version, checksums) = (Some(etag.clone()), vec![md5.clone()]);
             let stored = Object { modified: None, version, checksums, attributes: vec![], ..object };
@@ -90,24 +102,22 @@ impl Store {
         let (Some(_), range) = (bytes.length, http::range(bytes)?) else {
             return Err(error::internal("a part without a length can't be copied"));
         };
-        let draft = Draft::new("PUT", token.key())
-            .query("partNumber", number.to_string())
-            .query("uploadId", token.id())
-            .maybe_header("x-amz-copy-source-range", range);
-        let etag = self.copied(self.copying(draft, object)?, attempt, &object.key).await?;
-        etag.ok_or_else(|| attempt.malformed("the answer has no ETag"))
-    }
-
-    /// The copy's ETag.
-    async fn copied(&self, draft: Draft<'_>, attempt: Attempt<'_>, key: &str) -> Result<Option<String>, Error> {
-        let answer = self.ask(draft, Content::Empty, attempt).await.map_err(|error| changed(error, key))?;
-        Ok(answer.text("ETag").map(quoted))
-    }
-
-    /// A request with what is copied, and which version of it.
-    fn copying<'a>(&self, draft: Draft<'a>, object: &Object) -> Result<Draft<'a>, Error> {
-        let draft = draft.header("x-amz-copy-source", self.source_of(&object.key)?);
-        Ok(draft.maybe_header("x-amz-copy-source-if-match", object.version.as_deref()))
+        let number = i32::try_from(number).map_err(|_| error::internal("a part's number is out of range"))?;
+        let copied = self
+            .client()
+            .upload_part_copy()
+            .bucket(&self.config.bucket)
+            .key(token.key())
+            .upload_id(token.id())
+            .part_number(number)
+            .copy_source(self.source_of(&object.key)?)
+            .set_copy_source_if_match(object.version.clone())
+            .set_copy_source_range(range)
+            .send()
+            .await
+            .map_err(|failure| changed(attempt.failed(&failure), &object.key))?;
+        let etag = copied.copy_part_result.and_then(|result| result.e_tag);
+        etag.map(|etag| quoted(&etag)).ok_or_else(|| attempt.malformed("the answer has no ETag"))
     }
 
     /// The header's value for an object of the source.

@@ -1,7 +1,7 @@
 //! What an object is given beside its bytes: type, metadata, class, tags, encryption, ACL. Refuses
 //! metadata that a header can't hold.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use culvert_sdk::{
     error::{self, quote},
@@ -9,14 +9,7 @@ use culvert_sdk::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{
-    client::Store,
-    config::Config,
-    object::{self, METADATA},
-    request::Draft,
-};
-
-pub(super) const TAGGING: &str = "x-amz-tagging";
+use crate::{client::Store, object};
 
 /// What the names of a source's own metadata begin with.
 const USER: &str = "user.";
@@ -28,15 +21,12 @@ impl Store {
         object::value(object, "content-type").or(self.config.content_type.as_deref())
     }
 
-    /// A request that makes an object, with the metadata that it's to have: its own and the sink's,
-    /// which wins.
-    ///
     /// # Errors
     /// `unsupported` where a name or a value isn't fit for a header.
-    pub(super) fn with_metadata<'a>(&self, mut draft: Draft<'a>, object: &Object) -> Result<Draft<'a>, Error> {
+    pub(super) fn metadata(&self, object: &Object) -> Result<Option<HashMap<String, String>>, Error> {
         let kept = object.attributes.iter().filter_map(|it| Some((it.name.strip_prefix(USER)?, it.value.as_str())));
         let ours = self.config.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut metadata = BTreeMap::new();
+        let mut metadata = HashMap::new();
         for (name, value) in kept.chain(ours) {
             let is_token =
                 !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it));
@@ -44,25 +34,12 @@ impl Store {
                 let (name, key) = (quote(name), quote(&object.key));
                 return Err(error::unsupported(format!("the metadata {name} of {key} can't be sent in a header")));
             }
-            metadata.insert(name.to_ascii_lowercase(), value);
+            metadata.insert(name.to_ascii_lowercase(), value.to_owned());
         }
-        for (name, value) in metadata {
-            draft = draft.header(format!("{METADATA}{name}"), value);
-        }
-        Ok(draft)
+        Ok((!metadata.is_empty()).then_some(metadata))
     }
 
-    /// The same with how the object is to be kept: class, encryption, and who may see it.
-    pub(super) fn kept_as<'a>(&self, draft: Draft<'a>) -> Draft<'a> {
-        let Config { storage_class, acl, encryption, kms_key_id, .. } = &self.config;
-        draft
-            .maybe_header("x-amz-storage-class", storage_class.as_deref())
-            .maybe_header("x-amz-acl", acl.as_deref())
-            .maybe_header("x-amz-server-side-encryption", encryption.as_deref())
-            .maybe_header("x-amz-server-side-encryption-aws-kms-key-id", kms_key_id.as_deref())
-    }
-
-    /// As a query string, which is how the header [`TAGGING`] has them.
+    /// As a query string, which is how the header has them.
     pub(super) fn tagging(&self) -> Option<String> {
         let escaped = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let pairs: Vec<_> =

@@ -4,14 +4,14 @@
 use culvert_sdk::{
     FutureReader, StreamReader,
     error::{self, quote},
+    http::Body,
     sink::Replace,
     types::{Checksum, Error, Object},
 };
 
-use super::properties::TAGGING;
 use crate::{
-    client::{Content, Store},
-    object,
+    client::Store,
+    object::{self, METADATA},
     request::Draft,
 };
 
@@ -39,20 +39,27 @@ impl Store {
         let condition = self.condition(&object.key, replace);
         let attempt = self.attempt("put", Some(&object.key));
         let config = &self.config;
-        let draft = Draft::new("PUT", &full)
+        let mut draft = Draft::new("PUT", &full)
             .header("content-length", size.to_string())
             .header("content-type", self.content_type(&object).unwrap_or(BYTES))
+            .maybe_header("x-amz-tagging", self.tagging())
+            .maybe_header("x-amz-storage-class", config.storage_class.as_deref())
+            .maybe_header("x-amz-acl", config.acl.as_deref())
+            .maybe_header("x-amz-server-side-encryption", config.encryption.as_deref())
+            .maybe_header("x-amz-server-side-encryption-aws-kms-key-id", config.kms_key_id.as_deref())
             .maybe_header("if-none-match", condition.if_none_match())
             .maybe_header("if-match", condition.if_match());
-        let draft = self.kept_as(self.with_metadata(draft, &object)?).maybe_header(TAGGING, self.tagging());
+        for (name, value) in self.metadata(&object)?.unwrap_or_default() {
+            draft = draft.header(format!("{METADATA}{name}"), value);
+        }
         let refused = |error| self.conditional(error, &object.key, &condition);
         let (answer, ours) = if size == 0 {
             // There is no last byte to hold back.
             let ours = whole.await?;
             drop(data);
-            (self.send(draft, Content::Empty, attempt).await.map_err(refused)?, ours)
+            (self.send(draft, Body::Empty, attempt).await.map_err(refused)?, ours)
         } else {
-            let answer = self.send(draft, Content::Stream(data), attempt).await.map_err(refused)?;
+            let answer = self.send(draft, Body::Stream(data), attempt).await.map_err(refused)?;
             (answer, whole.await?)
         };
         let checksums = object::checksums_of(&answer, config.etag_is_md5);

@@ -8,11 +8,7 @@ use culvert_sdk::{
 };
 
 use super::upload::Token;
-use crate::{
-    S3, STORE,
-    client::{Content, Store},
-    request::Draft,
-};
+use crate::{S3, STORE, client::Store};
 
 impl Guest for S3 {
     async fn parts(upload: String) -> Result<Vec<Held>, Error> {
@@ -27,20 +23,17 @@ impl Store {
         let token = Token::parse(upload)?;
         let attempt = self.attempt("list the parts of", Some(token.key()));
         let mut held = Vec::new();
-        let mut marker: Option<String> = None;
+        let mut marker = None;
         loop {
-            let draft = Draft::new("GET", token.key()).query("uploadId", token.id());
-            let draft = draft.maybe_query("part-number-marker", marker.take());
-            let page = self.ask(draft, Content::Empty, attempt).await?;
-            if page.name != "ListPartsResult" {
-                return Err(attempt.malformed("the answer isn't a list of parts"));
-            }
-            held.extend(page.all("Part").filter_map(|part| {
-                let number = part.text("PartNumber")?.parse().ok()?;
-                Some(Held { number, token: part.text("ETag").map(quoted) })
+            let request = self.client().list_parts().bucket(&self.config.bucket).key(token.key()).upload_id(token.id());
+            let page = request.set_part_number_marker(marker.take()).send().await;
+            let page = page.map_err(|failure| attempt.failed(&failure))?;
+            held.extend(page.parts().iter().filter_map(|part| {
+                let number = u32::try_from(part.part_number?).ok()?;
+                Some(Held { number, token: part.e_tag.as_deref().map(quoted) })
             }));
-            match page.text("NextPartNumberMarker") {
-                Some(next) if page.text("IsTruncated") == Some("true") => marker = Some(next.to_owned()),
+            match page.next_part_number_marker {
+                Some(next) if page.is_truncated == Some(true) => marker = Some(next),
                 _ => return Ok(held),
             }
         }

@@ -1,25 +1,20 @@
 //! An object in parts. The token is the key and the store's id of the upload: all that another
 //! instance, process or machine needs to go on.
 
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use culvert_sdk::{
     StreamReader,
     bucket::quoted,
     error,
+    http::Body,
     sink::{Part, Receipt, Replace},
     types::{Error, Object},
-    xml,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{condition::Condition, properties::TAGGING};
-use crate::{
-    client::{Content, Store},
-    request::Draft,
-};
-
-/// What the checksum of an upload is of.
-const CHECKSUM_TYPE: (&str, &str) = ("x-amz-checksum-type", "FULL_OBJECT");
+use super::condition::Condition;
+use crate::{client::Store, request::Draft};
 
 /// What an upload is known by.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +53,26 @@ impl Store {
     /// The store's id of a new upload.
     async fn create(&self, object: &Object, full: &str, crc: bool) -> Result<String, Error> {
         let attempt = self.attempt("begin the upload of", Some(&object.key));
-        let draft = Draft::new("POST", full)
-            .maybe_header("content-type", self.content_type(object))
-            .maybe_header("x-amz-checksum-algorithm", crc.then_some("CRC64NVME"))
-            .maybe_header(CHECKSUM_TYPE.0, crc.then_some(CHECKSUM_TYPE.1));
-        let draft = self.kept_as(self.with_metadata(draft, object)?).maybe_header(TAGGING, self.tagging());
-        self.initiate(draft, attempt).await
+        let config = &self.config;
+        let begun = self
+            .client()
+            .create_multipart_upload()
+            .bucket(&config.bucket)
+            .key(full)
+            .set_checksum_algorithm(crc.then_some(ChecksumAlgorithm::Crc64Nvme))
+            .set_checksum_type(crc.then_some(ChecksumType::FullObject))
+            .set_content_type(self.content_type(object).map(str::to_owned))
+            .set_metadata(self.metadata(object)?)
+            .set_tagging(self.tagging())
+            .set_storage_class(config.storage_class.as_deref().map(Into::into))
+            .set_acl(config.acl.as_deref().map(Into::into))
+            .set_server_side_encryption(config.encryption.as_deref().map(Into::into))
+            .set_ssekms_key_id(config.kms_key_id.clone())
+            .send()
+            .await
+            .map_err(|failure| attempt.failed(&failure))?;
+        let id = begun.upload_id.filter(|id| !id.is_empty());
+        id.ok_or_else(|| attempt.malformed("the answer has no id of an upload"))
     }
 
     pub(super) async fn write_part(&self, upload: &str, part: Part, data: StreamReader<u8>) -> Result<Receipt, Error> {
@@ -74,7 +83,7 @@ impl Store {
             .query("uploadId", token.id.as_str())
             .header("content-length", part.length.to_string());
         // A part with fewer bytes than announced is refused by the store.
-        let answer = self.send(draft, Content::Stream(data), attempt).await?;
+        let answer = self.send(draft, Body::Stream(data), attempt).await?;
         let etag = answer.header("etag").map(str::to_owned);
         let etag = etag.ok_or_else(|| error::protocol(format!("{}: the answer has no ETag", attempt.what())))?;
         Ok(Receipt { part: part.number, token: quoted(&etag) })
@@ -99,16 +108,24 @@ impl Store {
             Condition::None if self.config.conditional_writes && self.knows_conditions.get() => token.condition,
             other => other,
         };
-        let draft = Draft::new("POST", &token.key)
-            .query("uploadId", token.id.as_str())
-            .header("content-type", "application/xml")
-            .maybe_header("x-amz-checksum-crc64nvme", crc.map(|it| STANDARD.encode(&it.value)))
-            .maybe_header(CHECKSUM_TYPE.0, crc.map(|_| CHECKSUM_TYPE.1))
-            .maybe_header("if-none-match", condition.if_none_match())
-            .maybe_header("if-match", condition.if_match());
-        let body = completion(&receipts);
-        let completed = self.ask(draft, Content::Bytes(body.as_bytes()), attempt).await;
-        completed.map_err(|error| self.conditional(error, &object.key, &condition))?;
+        let parts = receipts.into_iter().map(|receipt| {
+            let number = i32::try_from(receipt.part).ok();
+            CompletedPart::builder().set_part_number(number).e_tag(receipt.token).build()
+        });
+        let completed = self
+            .client()
+            .complete_multipart_upload()
+            .bucket(&self.config.bucket)
+            .key(&token.key)
+            .upload_id(&token.id)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
+            .set_checksum_crc64_nvme(crc.map(|it| STANDARD.encode(&it.value)))
+            .set_checksum_type(crc.map(|_| ChecksumType::FullObject))
+            .set_if_none_match(condition.if_none_match())
+            .set_if_match(condition.if_match())
+            .send()
+            .await;
+        completed.map_err(|failure| self.conditional(attempt.failed(&failure), &object.key, &condition))?;
         let stored = self.stored(object.key.clone(), &token.key).await?;
         self.verified(&object, token.key, &stored.checksums, &object.checksums).await?;
         Ok(stored)
@@ -117,23 +134,12 @@ impl Store {
     pub(super) async fn abort(&self, upload: &str) -> Result<(), Error> {
         let token = Token::parse(upload)?;
         let attempt = self.attempt("abort the upload of", Some(&token.key));
-        let draft = Draft::new("DELETE", &token.key).query("uploadId", token.id.as_str());
-        match self.send(draft, Content::Empty, attempt).await {
+        let request = self.client().abort_multipart_upload().bucket(&self.config.bucket).key(&token.key);
+        match request.upload_id(&token.id).send().await.map_err(|failure| attempt.failed(&failure)) {
             Err(error) if error.code == "not-found" => Ok(()),
             other => other.map(drop),
         }
     }
-}
-
-/// What completes an upload. An ETag comes from the store by way of a journal: it's escaped.
-fn completion(receipts: &[Receipt]) -> String {
-    let mut body = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    for Receipt { part, token } in receipts {
-        let etag = xml::escaped(token);
-        body.push_str(&format!("<Part><ETag>{etag}</ETag><PartNumber>{part}</PartNumber></Part>"));
-    }
-    body.push_str("</CompleteMultipartUpload>");
-    body
 }
 
 // === impl Token ===
@@ -149,18 +155,5 @@ impl Token {
 
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(|_| error::internal("the upload's token isn't one of this connector"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_completion_names_every_part() {
-        let receipt = |part| Receipt { part, token: "\"A&B\"".to_owned() };
-        let part = |number| format!("<Part><ETag>&quot;A&amp;B&quot;</ETag><PartNumber>{number}</PartNumber></Part>");
-        let body = completion(&[receipt(1), receipt(2)]);
-        assert!(body.contains(&format!(">{}{}</CompleteMultipartUpload>", part(1), part(2))), "{body}");
     }
 }
