@@ -19,8 +19,6 @@ const NOT: &[&str] = &[
     "batch-read-missing",
     "directories",
     "directories-full",
-    "listing-of-a-folder",
-    "listing-of-nothing",
     "modified",
     "sweep-keeps",
     "sweep-leaves-others",
@@ -28,8 +26,7 @@ const NOT: &[&str] = &[
     "symlinks",
 ];
 
-/// Of those, what the cases about listings are.
-const FLAT: &[&str] = &["listing-of-a-folder", "listing-of-nothing"];
+/// A listing without order.
 const UNORDERED: &[&str] = &["listing-after", "listing-ordered"];
 /// s3s-fs tells no checksum of the whole of an upload.
 const NO_UPLOAD_CHECKSUMS: &[&str] = &["upload-checksums", "upload-wrong-checksum"];
@@ -60,7 +57,7 @@ fn a_bucket_of_s3s_fs_conforms() {
     let server = S3s::start(&scratch, &["one"]);
     let ordered = server.bucket("one");
     let both = tables(&scratch, "ordered.toml", Some(&ordered), Some(&ordered));
-    assert_conforms(&suite(&scratch, "s3", &both, &["--case", "listing"]), &[FLAT]);
+    assert_conforms(&suite(&scratch, "s3", &both, &["--case", "listing"]), &[]);
     let end = ordered.replace("ordered_listing = true", "ordered_listing = false");
     let both = tables(&scratch, "both.toml", Some(&end), Some(&end));
     let wrong = seaweed::end(&server.url(), "one", ACCESS_KEY, "not-the-secret");

@@ -85,7 +85,7 @@ fn a_name_that_the_server_prohibits_is_reported() {
     server.own();
     let run = scratch.run(&scratch.pipeline_between(&server.keys(""), &scratch.local("here"), ""));
     run.expect_code(2);
-    assert_eq!(run.failures(), [("back\\slash".to_owned(), "permission-denied".to_owned())]);
+    assert_eq!(run.failures(), [("back\\slash".to_owned(), "invalid-key".to_owned())]);
     assert_eq!(std::fs::read(scratch.path("here/good")).unwrap(), b"x");
 }
 

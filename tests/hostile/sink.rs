@@ -104,7 +104,7 @@ fn a_sweep_that_breaks_its_instance_does_not_keep_the_run_from_moving() {
         let ended = into(&scratch, behaviour, &[]);
         ended.expect_code(0);
         assert_eq!(ended.objects("moved"), 3, "{behaviour}");
-        assert!(ended.errors.contains("earlier run"), "{behaviour}: {}", ended.errors);
+        assert!(ended.errors.contains("left at the sink"), "{behaviour}: {}", ended.errors);
     });
 }
 

@@ -23,6 +23,7 @@ use crate::{
     error::refused,
     object::{self, Version},
     path::Root,
+    reply::Reply,
     session::{Held, Session},
     session_of_instance, time,
 };
@@ -61,6 +62,8 @@ struct Opened {
     data: Data,
     bytes: StreamReader<u8>,
     received: FutureReader<Result<(), ErrorCode>>,
+    /// Nobody has told yet how large the file is now.
+    asks_size: bool,
 }
 
 async fn read(session: Rc<Session>, wanted: Wanted) -> Result<Reading, Error> {
@@ -69,14 +72,14 @@ async fn read(session: Rc<Session>, wanted: Wanted) -> Result<Reading, Error> {
         None => open(control, root, &wanted).await,
     });
     let (opened, held) = opening.await?;
-    let Opened { object, data, bytes, received } = opened;
+    let Opened { object, data, bytes, received, asks_size } = opened;
     let (size, range) = (object.size, wanted.range);
     let to_the_end = range.length.is_none_or(|length| size.is_none_or(|size| range.offset + length >= size));
     let opened = object.clone();
     let outcome = stream::outcome(async move {
         let received = received.await;
         drop(data);
-        conclude(held, &opened, received, to_the_end).await
+        conclude(held, &opened, received, End { to_the_end, asks_size }).await
     });
     Ok(Reading { object, data: bytes, outcome })
 }
@@ -104,8 +107,25 @@ async fn open_known(control: &mut Control, root: &Root, object: Object) -> Resul
         }
         Err(reply) => return Err(refused("read", &object.key, &reply)),
     };
+    let told = told_size(&data.word);
+    if told.is_some() && told != object.size {
+        control.break_off();
+        return Err(changed(&object.key));
+    }
     let (bytes, received) = data.socket.receive();
-    Ok(Opened { object, data, bytes, received })
+    Ok(Opened { object, data, bytes, received, asks_size: told.is_none() })
+}
+
+/// The size that most servers tell when they begin to send: `150 Opening BINARY mode data connection for a
+/// (4096 bytes).`
+fn told_size(reply: &Reply) -> Option<u64> {
+    let text = reply.text();
+    let (digits, _) = text.rsplit_once('(')?.1.split_once(" bytes)")?;
+    digits.parse().ok()
+}
+
+fn changed(key: &str) -> Error {
+    error::changed(format!("{} isn't any more what it was when it was listed", quote(key)))
 }
 
 /// Asks for size, time and a data connection in one go, and has the server send.
@@ -122,7 +142,7 @@ async fn open(control: &mut Control, root: &Root, wanted: &Wanted) -> Result<Ope
     let time = if has_time { Some(control.reply().await?) } else { None };
     let object = stat::file(key, &size, time.as_ref())?;
     if version.is_some() && object.version.is_some() && *version != object.version {
-        return Err(error::changed(format!("{} isn't any more what it was when it was listed", quote(key))));
+        return Err(changed(key));
     }
     let socket = control.connect_data(passive).await?;
     let mut commands = Vec::new();
@@ -135,16 +155,18 @@ async fn open(control: &mut Control, root: &Root, wanted: &Wanted) -> Result<Ope
         Err(reply) => return Err(refused("read", key, &reply)),
     };
     let (bytes, received) = data.socket.receive();
-    Ok(Opened { object, data, bytes, received })
+    Ok(Opened { object, data, bytes, received, asks_size: false })
+}
+
+/// What is left to ask behind the last byte.
+struct End {
+    to_the_end: bool,
+    asks_size: bool,
 }
 
 /// The server's word on what it sent, and whether the file stayed the same meanwhile.
-async fn conclude(
-    mut held: Held,
-    object: &Object,
-    received: Result<(), ErrorCode>,
-    to_the_end: bool,
-) -> Result<(), Error> {
+async fn conclude(mut held: Held, object: &Object, received: Result<(), ErrorCode>, end: End) -> Result<(), Error> {
+    let End { to_the_end, asks_size } = end;
     let root = held.root.clone();
     let Some(control) = held.control() else {
         return Err(error::connection_failed("the control connection was lost while a file was read"));
@@ -159,10 +181,18 @@ async fn conclude(
     }
     if object.modified.is_some() && to_the_end {
         // Where the server listens for the next file comes along with the word on this one.
-        let passive = control.passive();
-        control.send(&[Command::with("MDTM", &root.path(&object.key)?)?, passive]).await?;
+        let path = root.path(&object.key)?;
+        let mut commands = vec![Command::with("MDTM", &path)?, control.passive()];
+        if asks_size {
+            commands.insert(0, Command::with("SIZE", &path)?);
+        }
+        control.send(&commands).await?;
+        let size = if asks_size { control.reply().await?.text().parse().ok() } else { object.size };
         let (time, passive) = (control.reply().await?, control.reply().await?);
         control.keep(passive);
+        if size != object.size {
+            return Err(changed(&object.key));
+        }
         if time.is_done() && time::parse(&time.text()) != object.modified {
             return Err(error::changed(format!("{} was changed while it was read", quote(&object.key))));
         }
@@ -176,4 +206,23 @@ async fn conclude(
 /// What's in the way.
 pub(crate) async fn check(session: &Rc<Session>) -> Result<(), Error> {
     Lister::open(session, "").await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_told_by_some() {
+        let reply = |text: &str| Reply { code: 150, lines: vec![text.as_bytes().to_vec()] };
+        for (text, size) in [
+            ("Opening BINARY mode data connection for a (4096 bytes).", Some(4096)),
+            ("Opening BINARY mode data connection for b (1).txt (0 bytes)", Some(0)),
+            ("4.0 kbytes to download", None),
+            ("Here it comes (all bytes)", None),
+            ("", None),
+        ] {
+            assert_eq!(told_size(&reply(text)), size, "{text}");
+        }
+    }
 }

@@ -26,6 +26,8 @@ pub(super) struct Reserve {
 /// A data connection, its command sent and accepted.
 pub(crate) struct Data {
     pub(crate) socket: Socket,
+    /// What the server said when it took the command.
+    pub(crate) word: Reply,
 }
 
 impl Control {
@@ -83,7 +85,7 @@ impl Control {
         self.send(commands).await?;
         if !self.protected {
             let reply = self.taken(commands.len()).await?;
-            return Ok(if is_taken(&reply) { Ok(Data { socket }) } else { Err(reply) });
+            return Ok(if is_taken(&reply) { Ok(Data { socket, word: reply }) } else { Err(reply) });
         }
         let control = Rc::clone(&self.socket);
         let mut eager = self.eager;
@@ -113,7 +115,7 @@ impl Control {
         self.eager = eager;
         match negotiated {
             _ if !is_taken(&taken) => Ok(Err(taken)),
-            Ok(()) => Ok(Ok(Data { socket })),
+            Ok(()) => Ok(Ok(Data { socket, word: taken })),
             Err(failed) => self.explain(failed).await,
         }
     }
