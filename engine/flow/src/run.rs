@@ -22,8 +22,7 @@ mod worker;
 use std::{
     fmt,
     pin::pin,
-    sync::atomic::Ordering,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use tokio::time::Instant;
