@@ -31,6 +31,24 @@ fn rates(events: &[(Duration, u64)], limit: f64, burst: f64) -> (f64, f64) {
     ((total - burst) / took / limit, most / limit)
 }
 
+/// Never more than the limit, and `least` of it unless the machine is too busy for that three times:
+/// only what takes too much can't be the machine's fault.
+fn holds(what: &str, least: f64, measure: impl Fn() -> (f64, f64)) {
+    const TRIES: u32 = 3;
+    let mut best = 0.0_f64;
+    for _ in 0..TRIES {
+        let (average, most) = measure();
+        eprintln!("{what}: average {average:.4}, a second at most {most:.4} of the limit");
+        assert!(average < 1.02, "{what}: average {average} of the limit");
+        assert!(most < 1.1, "{what}: {most} of the limit in a second");
+        best = best.max(average);
+        if best >= least {
+            return;
+        }
+    }
+    panic!("{what}: average {best} of the limit at best");
+}
+
 #[test]
 fn twenty_mebibytes_a_second_in_both_directions() {
     let scratch = Scratch::in_memory();
@@ -42,23 +60,22 @@ fn twenty_mebibytes_a_second_in_both_directions() {
 pub(crate) fn keeps_to_its_bandwidth(scratch: &Scratch, server: &dyn Store, least: f64) {
     Random::seeded()
         .fill(&scratch.path("source"), (0..60).map(|number| if number % 10 == 0 { 20 << 20 } else { 40_000 }));
-    let more = "[tunnel]\nmax_bandwidth = \"20 MiB/s\"\n[transfer]\nworkers = 4";
+    let more = "[tunnel]\nmax_bandwidth = \"20 MiB/s\"\n[transfer]\nworkers = 4\noverwrite = \"always\"";
     for up in [true, false] {
-        let wire = Wire::before(server.port());
-        let bucket = server.end_at(&wire.endpoint(), "archive");
         let (source, sink) = (scratch.local("source"), scratch.local("sink"));
-        let pipeline = match up {
-            true => scratch.pipeline_between(&source, &bucket, more),
-            false => scratch.pipeline_between(&bucket, &sink, more),
-        };
-        scratch.forget();
-        scratch.run(&pipeline).expect_code(0);
-        // Listings and heads of messages are a small part of it.
-        let payload: Vec<_> = wire.passed().into_iter().filter(|(_, bytes)| *bytes > 2000).collect();
-        let (average, most) = rates(&payload, 20.0 * MIB, 0.0);
-        eprintln!("up: {up}: average {average:.4}, a second at most {most:.4} of the limit");
-        assert!((least..1.02).contains(&average), "average {average} of the limit");
-        assert!(most < 1.1, "{most} of the limit in a second");
+        holds(if up { "up" } else { "down" }, least, || {
+            let wire = Wire::before(server.port());
+            let bucket = server.end_at(&wire.endpoint(), "archive");
+            let pipeline = match up {
+                true => scratch.pipeline_between(&source, &bucket, more),
+                false => scratch.pipeline_between(&bucket, &sink, more),
+            };
+            scratch.forget();
+            scratch.run(&pipeline).expect_code(0);
+            // Listings and heads of messages are a small part of it.
+            let payload: Vec<_> = wire.passed().into_iter().filter(|(_, bytes)| *bytes > 2000).collect();
+            rates(&payload, 20.0 * MIB, 0.0)
+        });
     }
 }
 
@@ -72,16 +89,16 @@ fn fifty_requests_a_second() {
 /// `least` as in [`keeps_to_its_bandwidth`].
 pub(crate) fn keeps_to_its_requests(scratch: &Scratch, server: &dyn Store, least: f64) {
     Random::seeded().fill(&scratch.path("source"), (0..500).map(|_| 4096));
-    let wire = Wire::before(server.port());
-    let bucket = server.end_at(&wire.endpoint(), "archive");
-    let more = "[tunnel]\nmax_requests_per_second = 50\n[transfer]\nworkers = 8";
-    scratch.run(&scratch.pipeline_between(&scratch.local("source"), &bucket, more)).expect_code(0);
-    let requests: Vec<_> = wire.lines().into_iter().map(|(at, _)| (at, 1)).collect();
-    assert!(requests.len() >= 500, "{} requests", requests.len());
-    let (average, most) = rates(&requests, 50.0, 1.0);
-    eprintln!("{} requests: average {average:.4}, a second at most {most:.4} of the limit", requests.len());
-    assert!((least..1.02).contains(&average), "average {average} of the limit");
-    assert!(most < 1.1, "{most} of the limit in a second");
+    let more = "[tunnel]\nmax_requests_per_second = 50\n[transfer]\nworkers = 8\noverwrite = \"always\"";
+    holds("500 objects", least, || {
+        let wire = Wire::before(server.port());
+        let bucket = server.end_at(&wire.endpoint(), "archive");
+        scratch.forget();
+        scratch.run(&scratch.pipeline_between(&scratch.local("source"), &bucket, more)).expect_code(0);
+        let requests: Vec<_> = wire.lines().into_iter().map(|(at, _)| (at, 1)).collect();
+        assert!(requests.len() >= 500, "{} requests", requests.len());
+        rates(&requests, 50.0, 1.0)
+    });
 }
 
 #[test]

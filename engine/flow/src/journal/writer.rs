@@ -79,7 +79,8 @@ struct Figures {
 struct Group {
     objects: usize,
     flushed: Vec<Sender<Result<(), Error>>>,
-    started: Option<(Started, Sender<Result<Started, Error>>)>,
+    /// Who waits for a run's beginning, and the run once it's written.
+    begun: Option<(Option<Started>, Sender<Result<Started, Error>>)>,
     /// Nothing more follows.
     last: bool,
 }
@@ -147,8 +148,10 @@ impl Writer {
             // Who doesn't wait any more doesn't want to know.
             let _ = flushed.send(result.clone());
         }
-        if let Some((started, reply)) = group.started {
-            let _ = reply.send(result.map(|()| started));
+        if let Some((started, reply)) = group.begun
+            && let Some(answer) = result.map(|()| started).transpose()
+        {
+            let _ = reply.send(answer);
         }
         group.last
     }
@@ -376,5 +379,27 @@ impl Figures {
             bytes: self.bytes.saturating_add(more.bytes),
             bytes_moved: self.bytes_moved.saturating_add(more.bytes_moved),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_cannot_begin_is_told_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.sqlite");
+        let connection = schema::open(&path).expect("a journal");
+        connection.execute_batch("DROP TABLE runs").expect("it's gone");
+        let (_entries, receiver) = bounded(1);
+        let mut writer = Writer::new(path, connection, receiver, Arc::default()).expect("a writer");
+        let (reply, answer) = bounded(1);
+        writer.turn(Some(Entry::Begin { round: 1, meter: Arc::default(), now: SystemTime::now(), reply }));
+        // A sender that's dropped would say nothing, and whoever waits might look for the reason too early.
+        let error = answer.recv().expect("an answer").err().expect("there's no table");
+        assert!(error.message.contains("runs"), "{error}");
     }
 }

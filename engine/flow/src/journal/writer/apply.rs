@@ -48,10 +48,11 @@ impl Writer {
         group.objects += 1;
         match entry {
             Entry::Begin { round, meter, now, reply } => {
+                // Kept before anything can fail: a sender that's dropped says less than the failure.
+                let (started, _) = group.begun.insert((None, reply));
                 // They are of the run before.
                 self.write_marks()?;
-                let started = self.begin(round, meter, now)?;
-                group.started = Some((started, reply));
+                *started = Some(self.begin(round, meter, now)?);
             }
             Entry::End { summary, scope, now } => {
                 self.write_marks()?;
