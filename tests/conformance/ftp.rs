@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{assert_conforms_but_for, suite, tables};
+use super::{assert_conforms, suite, tables};
 use crate::harness::{
     Scratch,
     ftp::{Kind, PASSWORD, Server, Wishes},
@@ -27,10 +27,6 @@ const NOT: &[&str] = &[
 ];
 /// A server without checksums.
 const NO_CHECKSUMS: &[&str] = &["put-checksums", "put-wrong-checksum", "upload-checksums", "upload-wrong-checksum"];
-/// A range that's cut from a file under TLS: Pure-FTPd, whose data connection isn't read to its end, doesn't
-/// answer before the connector's patience ends, in two of three runs.
-const PURE_FTPD_TLS_FAULTS: &[&str] = &["~read-ranges"];
-
 fn conforms(kind: Kind, tls: bool, not: &[&str]) {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, kind, Wishes { tls, ..Wishes::default() });
@@ -41,8 +37,7 @@ fn conforms(kind: Kind, tls: bool, not: &[&str]) {
     let wrong = keys.replace(PASSWORD, "not-the-password");
     let denied = tables(&scratch, "denied.toml", Some(&wrong), Some(&wrong));
     let ended = suite(&scratch, "ftp", &both, &["--denied", &denied]);
-    let faults = if tls && kind == Kind::PureFtpd { PURE_FTPD_TLS_FAULTS } else { &[] };
-    assert_conforms_but_for(&ended, &[NOT, not], faults);
+    assert_conforms(&ended, &[NOT, not]);
     assert_eq!(fs::read_dir(server.path("store")).unwrap().count(), 0, "something was left");
 }
 

@@ -17,8 +17,6 @@ pub(crate) const NOT: &[&str] = &[
     "batch-read-missing",
     "directories",
     "directories-full",
-    "listing-of-a-folder",
-    "listing-of-nothing",
     "modified",
     "sweep-keeps",
     "sweep-leaves-others",

@@ -31,7 +31,7 @@ struct Stage {
 }
 
 /// What an agent printed, whether it lived to its end or not.
-fn moved(printed: &str) -> Vec<String> {
+pub(super) fn moved(printed: &str) -> Vec<String> {
     let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter(|line| line["event"] == "moved").map(|line| line["key"].as_str().unwrap().to_owned()).collect()
 }

@@ -12,6 +12,7 @@ use crate::harness::{
     Scratch,
     ftp::{
         ALL, Server, Wishes,
+        ports::Ports,
         proxy::{Cut, Proxy, Transfer},
     },
     tree::Random,
@@ -41,6 +42,30 @@ fn cut(transfer: Transfer) {
     }
 }
 
+/// The end of TLS tells what was cut, but for servers that never say farewell.
+fn cut_under_tls(transfer: Transfer) {
+    for kind in ALL {
+        let scratch = Scratch::new();
+        let ports = Ports::reserve();
+        let server =
+            Server::start(&scratch, kind, Wishes { tls: true, passive: Some(ports.first), ..Wishes::default() });
+        let (from, to) = (server.path("tree"), scratch.path("here"));
+        let filled = if transfer == Transfer::Download { &from } else { &to };
+        Random::seeded().fill(filled, vec![BYTES; 6]);
+        fs::create_dir_all(&from).unwrap();
+        server.own();
+        let cutter = ports.carry(server.port, Cut { transfer, after: 150_001, times: 3 });
+        let (ftp, local) = (server.keys_through(&cutter, "tree"), scratch.local("here"));
+        let (source, sink) = if transfer == Transfer::Download { (&ftp, &local) } else { (&local, &ftp) };
+        let pipeline = scratch.pipeline_between(source, sink, "[transfer]\nworkers = 2\nverify = \"size\"");
+        let run = scratch.run(&pipeline);
+        run.expect_code(0);
+        assert_eq!(cutter.cuts(), 3, "{kind:?}");
+        assert!(run.events_named("retry").len() >= 3, "{kind:?}: {}", run.output);
+        assert_carried(&from, &to);
+    }
+}
+
 #[test]
 fn a_download_cut_short_is_no_file() {
     cut(Transfer::Download);
@@ -49,6 +74,16 @@ fn a_download_cut_short_is_no_file() {
 #[test]
 fn an_upload_cut_short_is_no_file() {
     cut(Transfer::Upload);
+}
+
+#[test]
+fn a_download_cut_short_under_tls_is_no_file() {
+    cut_under_tls(Transfer::Download);
+}
+
+#[test]
+fn an_upload_cut_short_under_tls_is_no_file() {
+    cut_under_tls(Transfer::Upload);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! `tests/run` beside each other, and pyftpdlib as older Windows servers are. Each serves a folder of
 //! its test's own and ends with it.
 
+pub(crate) mod ports;
 pub(crate) mod proxy;
 
 use std::{
@@ -55,6 +56,8 @@ pub(crate) struct Wishes {
     /// Replies to PASV name an address that isn't the server's.
     pub(crate) masquerade: bool,
     pub(crate) max_per_address: Option<u32>,
+    /// The first of the ports for data, [`ports::COUNT`] of them.
+    pub(crate) passive: Option<u16>,
 }
 
 /// A running server.
@@ -111,6 +114,11 @@ impl Server {
     /// The keys of an end of a pipeline, at a folder below the served one.
     pub(crate) fn keys(&self, below: &str) -> String {
         self.keys_at(self.port, below)
+    }
+
+    /// The same through what cuts connections under TLS.
+    pub(crate) fn keys_through(&self, cutter: &ports::Cutter, below: &str) -> String {
+        self.keys_at(cutter.port, below).replace("127.0.0.1", ports::ADDRESS)
     }
 
     /// The same through a proxy.
@@ -209,11 +217,11 @@ fn open_up(folder: &Path) {
     }
 }
 
-/// A certificate for 127.0.0.1 that signs itself, and its key.
+/// A certificate for 127.0.0.1 and 127.0.0.2 that signs itself, and its key.
 fn certificate(folder: &Path) {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=culvert test", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-subj", "/CN=culvert test", "-addext", "subjectAltName=IP:127.0.0.1,IP:127.0.0.2"])
         .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
         .arg(folder.join("key.pem"))
         .arg("-out")
@@ -267,6 +275,9 @@ fn vsftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command {
     if wishes.masquerade {
         config.push_str(&format!("pasv_address={ELSEWHERE}\n"));
     }
+    if let Some(first) = wishes.passive {
+        config.push_str(&format!("pasv_min_port={first}\npasv_max_port={}\n", first + ports::COUNT - 1));
+    }
     if wishes.implicit {
         config.push_str("implicit_ssl=YES\n");
     }
@@ -306,6 +317,9 @@ fn proftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command {
     }
     if wishes.masquerade {
         config.push_str(&format!("MasqueradeAddress {ELSEWHERE}\n"));
+    }
+    if let Some(first) = wishes.passive {
+        config.push_str(&format!("PassivePorts {first} {}\n", first + ports::COUNT - 1));
     }
     if wishes.tls {
         config.push_str(&format!(
@@ -347,6 +361,9 @@ fn pure_ftpd(tools: &Path, folder: &Path, port: u16, wishes: Wishes) -> Command 
     }
     if wishes.masquerade {
         command.args(["-P", ELSEWHERE]);
+    }
+    if let Some(first) = wishes.passive {
+        command.args(["-p", &format!("{first}:{}", first + ports::COUNT - 1)]);
     }
     if wishes.tls {
         command.args(["-Y", "3", "-2", &format!("{},{}", at("certificate.pem"), at("key.pem"))]);

@@ -107,6 +107,12 @@ impl Snapshot {
         self
     }
 
+    /// All but the folders.
+    pub(crate) fn files(mut self) -> Self {
+        self.0.retain(|_, item| !matches!(item, Item::Directory { .. }));
+        self
+    }
+
     /// Fails with the names of what differs.
     pub(crate) fn assert_equals(&self, other: &Self) {
         let mut differences = Vec::new();

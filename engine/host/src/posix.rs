@@ -16,7 +16,9 @@ use std::{
 
 use culvert_flow::{body::MAX_CHUNK_BYTES, hash::Hasher, object::Algorithm};
 use rustix::{
-    fs::{AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid},
+    fs::{
+        AtFlags, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid,
+    },
     io::Errno,
 };
 use tokio::sync::oneshot;
@@ -89,6 +91,14 @@ impl Host for State {
     fn change(&mut self, file: Resource<Descriptor>, changes: Changes) -> Answer<()> {
         let file = self.opened(&file)?;
         Ok(file.for_writing(|file| change(file, &changes)))
+    }
+
+    fn reserve(&mut self, file: Resource<Descriptor>, size: u64) -> Answer<()> {
+        let file = self.opened(&file)?;
+        if file.is_directory {
+            return Ok(Err(ErrorCode::IsDirectory));
+        }
+        Ok(file.for_writing(|file| reserve(file, size)))
     }
 
     fn read_link_at(&mut self, directory: Resource<Descriptor>, path: String) -> Answer<String> {
@@ -289,6 +299,18 @@ fn timestamps(modified: Instant) -> Timestamps {
             tv_nsec: i64::from(modified.nanoseconds.min(999_999_999)),
         },
     }
+}
+
+/// Blocks and size at once. On ext4 the write that follows costs 40 % less (`ARCHITECTURE.md`).
+fn reserve(file: &File, size: u64) -> rustix::io::Result<()> {
+    if size > 0 {
+        match rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size)) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+            reserved => reserved?,
+        }
+    }
+    // Also where it was larger, which only hostile callers have.
+    rustix::fs::ftruncate(file, size)
 }
 
 fn rename_at(directory: &File, old_path: &str, new_path: &str, replace: bool) -> rustix::io::Result<()> {

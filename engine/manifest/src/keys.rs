@@ -236,7 +236,7 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Size { min: PART_BYTES.0, max: PART_BYTES.1 },
         default: Some("16 MiB"),
         example: "\"64 MiB\"",
-        about: "Objects larger than this move in parts of this size, where the sink can.",
+        about: "Objects larger than this move in parts of this size, where the sink can; from `ftp` in parts of four times this size.",
     },
     Key {
         section: TRANSFER,

@@ -44,6 +44,7 @@ impl connector::Guest for Ftp {
     fn describe() -> Description {
         let capabilities = [
             "range-read",
+            "long-ranges",
             "read-back",
             "parts",
             "ordered-parts",

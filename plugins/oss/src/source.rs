@@ -3,7 +3,7 @@
 
 use culvert_sdk::{
     FutureReader, StreamReader,
-    bucket::{self, Begin, Listed, Page, Terms, decoded, from_bucket},
+    bucket::{self, Begin, Level, Listed, Page, Terms, decoded, from_bucket},
     error::{self, quote},
     http,
     instance::Configured,
@@ -31,7 +31,7 @@ impl Guest for Oss {
     ) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
         let store = STORE.with(Configured::get)?;
         if !folder.is_empty() {
-            return Err(error::unsupported("a bucket has no folders to list one by one"));
+            return Ok(stream::listing(async move |entries| store.list_folder(&folder, after, entries).await));
         }
         Ok(stream::listing(async move |entries| store.list(after, entries).await))
     }
@@ -49,22 +49,25 @@ impl Listed for Store {
     type Item = Element;
 
     async fn page(&self, begin: Begin) -> Result<Page<Element>, Error> {
-        let draft = Draft::of_bucket("GET").query("list-type", "2").query("encoding-type", "url");
-        let draft = draft.query("max-keys", PAGE_KEYS).query("prefix", &self.config.prefix);
         let draft = match begin {
-            Begin::Behind(None) => draft,
-            Begin::Behind(Some(key)) => draft.query("start-after", key),
-            Begin::At(token) => draft.query("continuation-token", token),
+            Begin::Behind(None) => listing(&self.config.prefix),
+            Begin::Behind(Some(key)) => listing(&self.config.prefix).query("start-after", key),
+            Begin::At(token) => listing(&self.config.prefix).query("continuation-token", token),
         };
-        let attempt = self.attempt("list", None);
-        let page = self.ask(draft, Content::Empty, attempt).await?;
-        if page.name != "ListBucketResult" {
-            return Err(attempt.malformed("the answer isn't a listing"));
+        let page = self.ask_page(draft).await?;
+        let next = next(&page);
+        Ok(Page { items: keyed(page), next })
+    }
+
+    async fn level(&self, prefix: &str, token: Option<String>) -> Result<Level<Element>, Error> {
+        let mut draft = listing(prefix).query("delimiter", "/");
+        if let Some(token) = token {
+            draft = draft.query("continuation-token", token);
         }
-        let next = page.text("NextContinuationToken").filter(|_| page.text("IsTruncated") == Some("true"));
-        let next = next.map(str::to_owned);
-        let items = page.into_all("Contents").map(|it| (decoded(it.text("Key").unwrap_or_default()), it)).collect();
-        Ok(Page { items, next })
+        let page = self.ask_page(draft).await?;
+        let next = next(&page);
+        let folders = page.all("CommonPrefixes").filter_map(|it| it.text("Prefix").map(str::to_owned)).collect();
+        Ok(Level { items: keyed(page), folders, next })
     }
 
     /// A listing tells that an object is a symlink, but not where it leads.
@@ -85,9 +88,38 @@ impl Listed for Store {
     }
 }
 
+/// The request for a page of keys with a prefix.
+fn listing(prefix: &str) -> Draft {
+    let draft = Draft::of_bucket("GET").query("list-type", "2").query("encoding-type", "url");
+    draft.query("max-keys", PAGE_KEYS).query("prefix", prefix)
+}
+
+fn keyed(page: Element) -> Vec<(Result<String, String>, Element)> {
+    page.into_all("Contents").map(|it| (decoded(it.text("Key").unwrap_or_default()), it)).collect()
+}
+
+/// Where the listing goes on behind a page.
+fn next(page: &Element) -> Option<String> {
+    page.text("NextContinuationToken").filter(|_| page.text("IsTruncated") == Some("true")).map(str::to_owned)
+}
+
 // === impl Store ===
 
 impl Store {
+    async fn list_folder(&self, folder: &str, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
+        let folder = self.key(folder)?;
+        bucket::list_folder(self, &self.config.prefix, &folder, after.as_deref(), entries).await
+    }
+
+    async fn ask_page(&self, draft: Draft) -> Result<Element, Error> {
+        let attempt = self.attempt("list", None);
+        let page = self.ask(draft, Content::Empty, attempt).await?;
+        match page.name.as_str() {
+            "ListBucketResult" => Ok(page),
+            _ => Err(attempt.malformed("the answer isn't a listing")),
+        }
+    }
+
     async fn list(&self, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
         let behind = after.map(|key| self.key(&key)).transpose()?;
         let disorder = self.attempt("list", None).malformed("keys aren't in the order of their bytes");

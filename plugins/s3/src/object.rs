@@ -26,12 +26,6 @@ pub(crate) fn listed(key: String, it: &Listed) -> Object {
     }
 }
 
-/// A folder: all that is known of it is that there is something in it, or its marker.
-pub(crate) fn folder(key: String) -> Object {
-    let (size, modified, version, checksums, attributes) = (None, None, None, vec![], vec![]);
-    Object { key, kind: "directory".to_owned(), size, modified, version, checksums, attributes }
-}
-
 /// An object that was looked up as a whole.
 pub(crate) fn looked_up(key: String, answer: &Response, etag_is_md5: bool) -> Object {
     let size = answer.header("content-length").and_then(|text| text.parse().ok());

@@ -7,7 +7,7 @@ use aws_sdk_s3::{
 };
 use culvert_sdk::{
     FutureReader, StreamReader,
-    bucket::{self, Begin, Listed, Terms, decoded, from_bucket, not_text},
+    bucket::{self, Begin, Listed, Terms, decoded},
     error::{self, quote},
     http::{self, Body},
     instance::Configured,
@@ -71,9 +71,14 @@ impl Listed for Store {
         };
         let page = self.ask_page(Page { prefix: self.config.prefix.clone(), by_folder: false, after, token }).await?;
         let next = next(&page);
-        let items = page.contents.unwrap_or_default().into_iter();
-        let items = items.filter_map(|listed| Some((decoded(listed.key.as_deref()?), listed))).collect();
-        Ok(bucket::Page { items, next })
+        Ok(bucket::Page { items: keyed(page.contents), next })
+    }
+
+    async fn level(&self, prefix: &str, token: Option<String>) -> Result<bucket::Level<ListedObject>, Error> {
+        let page = self.ask_page(Page { prefix: prefix.to_owned(), by_folder: true, after: None, token }).await?;
+        let next = next(&page);
+        let folders = page.common_prefixes.unwrap_or_default().into_iter().filter_map(|common| common.prefix).collect();
+        Ok(bucket::Level { items: keyed(page.contents), folders, next })
     }
 
     async fn entry(&self, key: String, _: &str, listed: ListedObject) -> Entry {
@@ -81,11 +86,9 @@ impl Listed for Store {
     }
 }
 
-fn name(entry: &Entry) -> &str {
-    match entry {
-        Entry::Object(object) | Entry::Folder(object) => &object.key,
-        Entry::Unreadable(unreadable) => &unreadable.key,
-    }
+fn keyed(listed: Option<Vec<ListedObject>>) -> Vec<(Result<String, String>, ListedObject)> {
+    let listed = listed.unwrap_or_default().into_iter();
+    listed.filter_map(|listed| Some((decoded(listed.key.as_deref()?), listed))).collect()
 }
 
 /// Where the listing goes on behind a page.
@@ -111,42 +114,9 @@ impl Store {
         bucket::list(self, terms, behind, entries).await
     }
 
-    /// One level, as a sink is asked for it: what's in a folder, and which folders. Of a page in the order of
-    /// their keys, to which the store adds a slash where it's a folder's.
     async fn list_folder(&self, folder: &str, after: Option<String>, entries: &mut Entries) -> Result<(), Error> {
-        let prefix = format!("{}/", self.key(folder)?);
-        let mut token = None;
-        loop {
-            let asked = Page { prefix: prefix.clone(), by_folder: true, after: None, token: token.take() };
-            let page = self.ask_page(asked).await?;
-            let keys = page.contents().iter().filter_map(|listed| Some((listed.key.as_deref()?, Some(listed))));
-            let folders = page.common_prefixes().iter().filter_map(|common| Some((common.prefix.as_deref()?, None)));
-            let mut level = Vec::new();
-            for (encoded, listed) in keys.chain(folders) {
-                let entry = match (decoded(encoded), listed) {
-                    (Err(lossy), _) => not_text(lossy),
-                    (Ok(full), Some(listed)) => match from_bucket(&self.config.prefix, &full) {
-                        // The folder's own marker.
-                        (_, true) => continue,
-                        (key, false) => Entry::Object(object::listed(key.to_owned(), listed)),
-                    },
-                    (Ok(full), None) => {
-                        let (key, _) = from_bucket(&self.config.prefix, &full);
-                        Entry::Folder(object::folder(key.to_owned()))
-                    }
-                };
-                level.push(entry);
-            }
-            level.sort_by(|one, other| name(one).cmp(name(other)));
-            for entry in level.into_iter().filter(|entry| after.as_deref().is_none_or(|after| name(entry) > after)) {
-                entries.push(entry).await?;
-            }
-            entries.flush().await?;
-            token = next(&page);
-            if token.is_none() {
-                return Ok(());
-            }
-        }
+        let folder = self.key(folder)?;
+        bucket::list_folder(self, &self.config.prefix, &folder, after.as_deref(), entries).await
     }
 
     /// One page. The engine goes on behind the last key where keys are in order; where they aren't it
@@ -177,7 +147,7 @@ impl Store {
             Ok(head) => head,
             Err(error) if error.code == "not-found" && self.config.directory_markers => {
                 self.send(Draft::new("HEAD", &format!("{full}/")), Body::Empty, attempt).await?;
-                return Ok(object::folder(key));
+                return Ok(bucket::folder_object(&key));
             }
             Err(error) if matches!(error.code.as_str(), "permission-denied" | "refused") => {
                 return Err(self.explained(&full, attempt).await.unwrap_or(error));

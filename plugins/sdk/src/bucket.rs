@@ -1,12 +1,16 @@
-//! What stores with buckets have in common: keys below a prefix, escaped as listings have them, and flat
-//! listings. Asks no store by itself.
+//! What stores with buckets have in common: keys below a prefix, escaped as listings have them, and
+//! listings, flat and of one level. Asks no store by itself.
 
 mod flat;
+mod level;
 mod split;
 
 use percent_encoding::percent_decode_str;
 
-pub use self::flat::{Begin, Listed, Page, Terms, list};
+pub use self::{
+    flat::{Begin, Listed, Page, Terms, list},
+    level::{Level, folder_object, list_folder},
+};
 use crate::{
     error::{self, quote},
     types::{Entry, Unreadable},

@@ -75,6 +75,7 @@ async fn capabilities<S: Subject>(bench: &Bench<'_, S>) -> Outcome {
     let bases = [
         (&["parts", "conditional-put", "read-back", "put-batch", "copy"][..], is_sink, "a sink"),
         (&["ordered-parts", "list-parts"], has("parts"), "\"parts\""),
+        (&["long-ranges"], has("range-read"), "\"range-read\""),
         (&["ordered-listing", "range-read", "read-batch", "stat-tells-more"], reads, "a source, or \"read-back\""),
     ];
     for (words, is_there, base) in bases {

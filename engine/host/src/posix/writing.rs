@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 use wasmtime_wasi::{filesystem::Descriptor, p3::bindings::filesystem::types::ErrorCode};
 
-use super::{Posix, answer, change, checksum, rename, status};
+use super::{Posix, answer, change, checksum, rename, reserve, status};
 use crate::{
     bindings::culvert::connector::{
         posix::{Failure, Step, Writing, Written},
@@ -41,6 +41,9 @@ const SHARED_MODE: Mode = Mode::from_raw_mode(0o666);
 const SHARED_READ: u32 = 0o044;
 /// Permissions of a folder that was missing, less the process's umask.
 const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
+
+/// Files from this size on have their blocks set aside, in bytes: what's smaller has few.
+const RESERVED_SIZE: u64 = 1 << 20;
 
 type Whole = FutureReader<Result<Vec<Checksum>, Error>>;
 type Attempt<T> = wasmtime::Result<Result<T, Failure>>;
@@ -82,7 +85,7 @@ pub(super) async fn write_file(
         Ok(feed) => whole.close(&mut access).map(|()| Body::Engine(feed)),
         Err(data) => wasmtime::error::Ok(Body::Guest(data, whole)),
     })?;
-    match body.write(accessor, &temporary.file).await? {
+    match body.write(accessor, &temporary.file, writing.size).await? {
         Ok((length, checksums)) => Ok(temporary.finish(name, &writing, length, &checksums).await),
         Err(failure) => Ok(Err(failure)),
     }
@@ -109,10 +112,21 @@ fn refused<T>(step: Step, result: rustix::io::Result<T>) -> Result<T, Failure> {
 
 impl Body {
     /// Writes all of it, and returns its length and its checksums once it's said to be whole.
-    async fn write(self, accessor: &Accessor<State, Posix>, file: &Arc<File>) -> Attempt<(u64, Vec<Checksum>)> {
+    async fn write(
+        self,
+        accessor: &Accessor<State, Posix>,
+        file: &Arc<File>,
+        size: Option<u64>,
+    ) -> Attempt<(u64, Vec<Checksum>)> {
         let write_failed = |code| Failure::Refused((Step::Write, code));
         match self {
             Self::Engine(mut feed) => {
+                // Its bytes are counted below; those of a guest are told by the file's size.
+                if let Some(size) = size.filter(|size| *size >= RESERVED_SIZE)
+                    && let Err(failure) = refused(Step::Write, reserve(file, size))
+                {
+                    return Ok(Err(failure));
+                }
                 let length = match carry(&mut feed, file, 0).await {
                     Ok(length) => length,
                     Err(error) => return Ok(Err(write_failed(error_code(&error)))),

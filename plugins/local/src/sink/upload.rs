@@ -4,6 +4,7 @@
 use culvert_sdk::{
     StreamReader,
     error::{self, filesystem, quote},
+    posix,
     sink::{Part, Receipt, Replace},
     types::{Error, Object},
     wasi::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags},
@@ -32,8 +33,8 @@ impl Sink {
             let upload = Upload::at(temporary.path.clone())?;
             self.hide(&temporary, key, &changes)?;
             if let Some(size) = object.size {
-                let sized = temporary.file.set_size(size).await;
-                sized.map_err(|code| filesystem("make room for", key, code))?;
+                let reserved = posix::reserve(&temporary.file, size);
+                reserved.map_err(|code| filesystem("make room for", key, code))?;
             }
             if self.config.fsync {
                 // The token goes to a journal: after a power cut its file must still have a name.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use futures_util::future::join_all;
 
-use super::{from_bucket, not_text, split, unmovable};
+use super::{Level, from_bucket, not_text, split, unmovable};
 use crate::{
     stream::Entries,
     types::{Entry, Error, Object},
@@ -30,6 +30,12 @@ pub trait Listed {
     /// # Errors
     /// What the store said instead.
     async fn page(&self, begin: Begin) -> Result<Page<Self::Item>, Error>;
+
+    /// One page of what lies right below a prefix that ends with a slash.
+    ///
+    /// # Errors
+    /// What the store said instead.
+    async fn level(&self, prefix: &str, token: Option<String>) -> Result<Level<Self::Item>, Error>;
 
     /// What an item stands for, under a key without the prefix and the slash of a folder's marker.
     /// `full` is the key in the bucket.

@@ -23,12 +23,17 @@ use crate::{
 
 /// The sink wants the parts of an upload one after the other.
 const ORDERED: &str = "ordered-parts";
+/// A source's range costs more than its bytes: over FTP a connection of its own, and what the server had
+/// sent behind the range when the connection was closed.
+const LONG_RANGES: &str = "long-ranges";
+/// Parts are so many times as long then: 64 MiB by default, which an interrupted run loses of each worker.
+const LONG_FACTOR: u64 = 4;
 
 impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     /// Larger than a part, both stores can do it, and what is to be computed follows from parts.
     pub(super) fn moves_in_parts(&self, object: &Object) -> bool {
         let context = &self.context;
-        let part_size = context.transfer.part_size;
+        let part_size = self.part_size();
         let follows = context.terms.also.iter().all(|algorithm| is_combinable(*algorithm));
         let most = if follows { part_size } else { MAX_WHOLE.max(part_size) };
         object.kind == Kind::File
@@ -37,10 +42,18 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             && context.source.has("range-read")
     }
 
+    fn part_size(&self) -> ByteSize {
+        let part_size = self.context.transfer.part_size;
+        match self.context.source.has(LONG_RANGES) {
+            true => ByteSize(part_size.0.saturating_mul(LONG_FACTOR).min(MAX_WHOLE.0)),
+            false => part_size,
+        }
+    }
+
     /// Begins an upload and leaves its parts to whoever is free.
     pub(super) async fn begin(&mut self, task: &mut Task, attempt: u32) -> Result<Outcome, Failure> {
         let context = Arc::clone(&self.context);
-        let upload = self.open_upload(task, attempt, context.transfer.part_size).await?;
+        let upload = self.open_upload(task, attempt, self.part_size()).await?;
         self.share(task, upload, self.gauge(&context)).await
     }
 
