@@ -11,6 +11,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,19 @@ def free_ports(count):
     for one in held:
         one.close()
     return ports
+
+
+def memory(stack):
+    """A file system in memory whose page cache has large folios, as those of ext4 and XFS have: with pages of 4 KiB
+    the kernel's work for each page hides everything else. /dev/shm where it can't be mounted (no root, old kernel).
+    """
+    folder = tempfile.mkdtemp(prefix="culvert-bench-")
+    stack.callback(os.rmdir, folder)
+    options = ["-t", "tmpfs", "-o", "huge=within_size,size=75%,mode=755", "tmpfs", folder]
+    if subprocess.run(["mount", *options], stderr=subprocess.DEVNULL).returncode != 0:
+        return "/dev/shm"
+    stack.callback(subprocess.run, ["umount", folder], check=True)
+    return folder
 
 
 def remove(folder):

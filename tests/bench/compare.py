@@ -47,7 +47,7 @@ def main():
     with ExitStack() as stack:
         work, data = (
             Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="culvert-bench-", dir=where)))
-            for where in (asked.work, asked.server_data)
+            for where in (asked.work or common.memory(stack), asked.server_data)
         )
         work.chmod(0o755)
         if asked.start or asked.growth:
@@ -74,7 +74,7 @@ def arguments():
     parser.add_argument("--growth", action="store_true", help="the engine alone, by objects and by workers")
     parser.add_argument("--start", action="store_true", help="the engine alone, one byte")
     parser.add_argument("--engine", type=Path, default=common.ROOT / "target/release/engine")
-    parser.add_argument("--work", default="/dev/shm", help="where the data lies")
+    parser.add_argument("--work", help="where the data lies; by default in memory, in a tmpfs with large pages")
     parser.add_argument("--server-data", default=None, help="where SeaweedFS keeps its own; by default $TMPDIR")
     parser.add_argument("--out", type=Path, default=common.ROOT / "target/bench", help="where results are written")
     return parser.parse_args()
