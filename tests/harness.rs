@@ -256,6 +256,17 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// A test that failed leaves nobody behind.
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // It may have ended just now.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
 // === impl Ended ===
 
 impl Ended {

@@ -67,6 +67,7 @@ impl Drop for Network {
         // Of a network that's half made what's missing can't be removed.
         for machine in 0..self.machines {
             let _ = Command::new("ip").args(["netns", "delete", &self.namespace(machine)]).output();
+            let _ = Command::new("ip").args(["link", "delete", &self.cable(machine)]).output();
         }
         let _ = Command::new("ip").args(["link", "delete", &format!("{}b", self.name)]).output();
     }
