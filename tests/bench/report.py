@@ -31,6 +31,11 @@ HEAD = """| | wall s | objects/s | MiB/s | CPU s | per GiB | per 1,000 | peak Mi
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
+def ours(one, other):
+    """Both are this engine, which is no peer of itself."""
+    return all(result["tool"].startswith("engine") for result in (one, other))
+
+
 def tables(results):
     """One table for each route, dataset and pass. `best peer / it` above 1: faster than every other tool."""
     groups = {}
@@ -40,7 +45,7 @@ def tables(results):
         what = "" if part == "first" else ", nothing changed since"
         yield f"\n### {route}, {title}{what}, medians of {members[0]['rounds']}\n\n{HEAD}"
         for member in members:
-            peers = [other["wall"] for other in members if other is not member]
+            peers = [other["wall"] for other in members if other is not member and not ours(other, member)]
             yield row(member, min(peers, default=None))
 
 
@@ -74,7 +79,7 @@ def chart(path, results):
     figure, panels = pyplot.subplots(1, len(datasets), figsize=(4 * len(datasets), 2.6), squeeze=False)
     for title, panel in zip(datasets, panels[0]):
         members = [result for result in results if result["title"] == title][::-1]
-        colors = ["tab:blue" if member["tool"] == "engine" else "lightgray" for member in members]
+        colors = ["tab:blue" if member["tool"].startswith("engine") else "lightgray" for member in members]
         bars = panel.barh([member["tool"] for member in members], [member["wall"] for member in members], color=colors)
         panel.bar_label(bars, fmt="%.1f", padding=2)
         panel.set_title(title, fontsize=10)
