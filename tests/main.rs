@@ -8,6 +8,7 @@ mod conformance;
 mod fleet;
 mod ftp;
 mod hostile;
+mod kit;
 mod oss;
 mod recovery;
 mod s3;

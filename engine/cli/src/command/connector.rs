@@ -1,13 +1,14 @@
-//! `engine connector`: what connectors there are and what one is, in words for a reviewer; and whether
-//! it keeps the contract.
+//! `engine connector`: what connectors there are and what one is, in words for a reviewer; whether it keeps
+//! the contract; and a project for a new one.
 
+mod new;
 mod test;
 
 use culvert_host::loader::Connector;
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Connector as Asked, Places},
+    args::{Places, connector::Connector as Asked},
     assembly::runtime,
     connectors,
     exit::{Exit, Failure},
@@ -18,6 +19,7 @@ use crate::{
 /// The connector can't be loaded.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     match asked {
+        Asked::New(asked) => return new::execute(asked),
         Asked::Test(asked) => return test::execute(asked, places),
         Asked::List { json } => {
             let runtime = runtime(places)?;

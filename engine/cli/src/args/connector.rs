@@ -1,0 +1,90 @@
+//! The arguments of `engine connector`. Does nothing with them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Connector {
+    /// Make a folder with a connector's project, which builds and passes its tests as it is
+    New(New),
+    /// Hold a connector against the contract, on a real store: it works below a random folder of its own, and removes it
+    Test(Test),
+    /// The built-in connectors
+    List {
+        /// One JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Name, version, digest, imports, capabilities and configuration of one connector
+    Inspect {
+        /// A built-in's name, or the path of a .wasm file
+        connector: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The connector's name, which the folder gets too: a-z, 0-9 and -, a letter first
+    pub(crate) name: String,
+    /// The language
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub(crate) lang: Language,
+    /// Whether it's read, written or both
+    #[arg(long, value_enum, default_value_t = Role::Both)]
+    pub(crate) role: Role,
+    /// The folder to make [default: the name]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The SDK's folder, plugins/sdk of a checkout of Culvert for instance; otherwise the project gets a copy of this engine's
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    Rust,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    Source,
+    Sink,
+    Both,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// A built-in's name, or the path of a .wasm file
+    pub(crate) connector: String,
+    /// A TOML file with [source], [sink] or both as in a pipeline, and [limits] if wanted; both at the same place test most
+    pub(crate) file: PathBuf,
+    /// The same tables with credentials that are wrong: their check must fail with the right code
+    #[arg(long, value_name = "FILE")]
+    pub(crate) denied: Option<PathBuf>,
+    /// Only the cases whose name begins with this; may be given again
+    #[arg(long = "case", value_name = "NAME")]
+    pub(crate) cases: Vec<String>,
+    /// How the report looks
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Where the report goes, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Makes the bytes and the folder of an earlier run again
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: a line for each case, as it ends
+    Table,
+    /// One JSON object
+    Json,
+    /// JUnit's XML, for build servers
+    Junit,
+}
