@@ -16,14 +16,20 @@ pub(crate) enum Connector {
         #[arg(long)]
         json: bool,
     },
-    /// Name, version, digest, imports, capabilities and configuration of one connector
-    Inspect {
-        /// A built-in's name, or the path of a .wasm file
-        connector: String,
-        /// One JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    /// What a connector is and imports, and what it may reach under a pipeline, in words for a reviewer
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A built-in's name, or the path of a .wasm file
+    pub(crate) connector: String,
+    /// A pipeline that uses it: what its tables let it reach is said, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
