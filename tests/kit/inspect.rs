@@ -64,8 +64,7 @@ fn servers_and_secrets_are_said_by_name() {
     assert_eq!((&found[0]["identity"], &found[0]["time"]), (&json!("table"), &json!(true)));
     assert_eq!(reach(&scratch, "s3", s3, &local)[0]["identity"], "found");
 
-    let ftp =
-        "connector = \"ftp\"\nendpoint = \"ftp://ftp.example.com\"\nuser = \"u\"\npassword = { env = \"KIT_PASSWORD\" }";
+    let ftp = "connector = \"ftp\"\nendpoint = \"ftp://ftp.example.com\"\nuser = \"u\"\npassword = { env = \"KIT_PASSWORD\" }";
     let found = reach(&scratch, "ftp", ftp, &local);
     assert_eq!(found[0]["tcp"], "ftp.example.com:21");
     assert_eq!(found[0]["secrets"], json!(["source.password"]));

@@ -158,6 +158,10 @@ pub trait Sink: Sized + 'static {
 #[derive(Debug)]
 pub enum Absent {}
 
+/// A listing's entries, and whether they were all.
+#[doc(hidden)]
+pub type Listing = (StreamReader<Entry>, FutureReader<Result<(), Error>>);
+
 /// Where an instance keeps an end.
 type Place<T> = LocalKey<Configured<T>>;
 
@@ -252,11 +256,7 @@ pub async fn check<A: Source, B: Sink>(source: &'static Place<A>, sink: &'static
 }
 
 #[doc(hidden)]
-pub fn list<S: Source>(
-    place: &'static Place<S>,
-    folder: String,
-    after: Option<String>,
-) -> Result<(StreamReader<Entry>, FutureReader<Result<(), Error>>), Error> {
+pub fn list<S: Source>(place: &'static Place<S>, folder: String, after: Option<String>) -> Result<Listing, Error> {
     let source = end(place)?;
     Ok(stream::listing(async move |entries| source.list(&folder, after.as_deref(), entries).await))
 }
@@ -329,13 +329,7 @@ macro_rules! export {
             async fn list(
                 folder: ::std::string::String,
                 after: ::std::option::Option<::std::string::String>,
-            ) -> ::std::result::Result<
-                (
-                    $crate::StreamReader<$crate::types::Entry>,
-                    $crate::FutureReader<::std::result::Result<(), $crate::types::Error>>,
-                ),
-                $crate::types::Error,
-            > {
+            ) -> ::std::result::Result<$crate::simple::Listing, $crate::types::Error> {
                 $crate::simple::list(&SOURCE, folder, after)
             }
 
