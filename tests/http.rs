@@ -9,7 +9,12 @@ use crate::harness::nginx::Nginx;
 
 /// Bytes that differ from place to place.
 fn bytes(length: usize, seed: u8) -> Vec<u8> {
-    (0..length).map(|index| (index * 31 + index / 251) as u8 ^ seed).collect()
+    let mut value = u32::from(seed);
+    let next = |_| {
+        value = value.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        value.to_be_bytes()[0]
+    };
+    (0..length).map(next).collect()
 }
 
 /// Puts a file where the server has it.

@@ -1,6 +1,7 @@
 //! What a third party does: a new project, its tests, its component, the suite, a pipeline, by the commands
 //! that the project's own README names.
 
+mod bench;
 mod inspect;
 mod new;
 

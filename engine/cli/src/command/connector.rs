@@ -1,6 +1,7 @@
 //! `engine connector`: what connectors there are and what one is, in words for a reviewer; whether it keeps
 //! the contract; and a project for a new one.
 
+mod bench;
 mod inspect;
 mod new;
 mod test;
@@ -22,6 +23,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     match asked {
         Asked::New(asked) => new::execute(asked),
         Asked::Test(asked) => test::execute(asked, places),
+        Asked::Bench(asked) => bench::execute(asked, places),
         Asked::Inspect(asked) => inspect::execute(asked, places),
         Asked::List { json } => {
             let runtime = runtime(places)?;
