@@ -263,7 +263,7 @@ pub fn list<S: Source>(place: &'static Place<S>, folder: String, after: Option<S
 
 /// Makes a component of a [`Source`], a [`Sink`] or both. Its version is that of the crate.
 ///
-/// ```ignore
+/// ```text
 /// culvert_sdk::export! {
 ///     name: "greeting",
 ///     capabilities: ["range-read"],
