@@ -4,6 +4,7 @@
 
 mod command;
 mod ftp;
+mod http;
 mod local;
 pub(crate) mod oss;
 mod s3;

@@ -6,6 +6,7 @@ pub(crate) mod ftp;
 pub(crate) mod gate;
 pub(crate) mod nats;
 pub(crate) mod network;
+pub(crate) mod nginx;
 pub(crate) mod oss;
 pub(crate) mod rates;
 pub(crate) mod s3s;

@@ -42,7 +42,7 @@ const WAYS: [(&str, &str); 7] = [
 ];
 
 /// The hostile connector, built once by this process; cargo itself keeps processes apart.
-fn guest() -> &'static Path {
+pub(crate) fn guest() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let target = Path::new(ROOT).join("target/guests");

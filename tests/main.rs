@@ -8,6 +8,8 @@ mod conformance;
 mod fleet;
 mod ftp;
 mod hostile;
+mod http;
+mod kit;
 mod oss;
 mod recovery;
 mod s3;

@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod agent;
 pub(crate) mod apply;
+pub(crate) mod connector;
 pub(crate) mod fleet;
 pub(crate) mod task;
 pub(crate) mod tunnel;
@@ -80,7 +81,7 @@ pub(crate) enum Command {
     },
     /// Look at connectors
     #[command(subcommand)]
-    Connector(Connector),
+    Connector(connector::Connector),
     /// Make, change, show and delete tunnels that runs share
     #[command(subcommand)]
     Tunnel(tunnel::Tunnel),
@@ -228,57 +229,4 @@ pub(crate) struct Plan {
     pub(crate) list: bool,
     #[command(flatten)]
     pub(crate) only: Only,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConnectorTest {
-    /// A built-in's name, or the path of a .wasm file
-    pub(crate) connector: String,
-    /// A TOML file with [source], [sink] or both as in a pipeline, and [limits] if wanted; both at the same place test most
-    pub(crate) file: PathBuf,
-    /// The same tables with credentials that are wrong: their check must fail with the right code
-    #[arg(long, value_name = "FILE")]
-    pub(crate) denied: Option<PathBuf>,
-    /// Only the cases whose name begins with this; may be given again
-    #[arg(long = "case", value_name = "NAME")]
-    pub(crate) cases: Vec<String>,
-    /// How the report looks
-    #[arg(long, value_enum, default_value_t = TestFormat::Table)]
-    pub(crate) format: TestFormat,
-    /// Where the report goes, instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Makes the bytes and the folder of an earlier run again
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) seed: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TestFormat {
-    /// For people: a line for each case, as it ends
-    Table,
-    /// One JSON object
-    Json,
-    /// JUnit's XML, for build servers
-    Junit,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Connector {
-    /// Hold a connector against the contract, on a real store: it works below a random folder of its own, and removes it
-    Test(ConnectorTest),
-    /// The built-in connectors
-    List {
-        /// One JSON array
-        #[arg(long)]
-        json: bool,
-    },
-    /// Name, version, digest, imports, capabilities and configuration of one connector
-    Inspect {
-        /// A built-in's name, or the path of a .wasm file
-        connector: String,
-        /// One JSON object
-        #[arg(long)]
-        json: bool,
-    },
 }

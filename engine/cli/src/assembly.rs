@@ -1,6 +1,7 @@
 //! From a pipeline file to a run that can start: connectors loaded, their tables checked, their
 //! grants derived, the tunnel found. Moves nothing.
 
+pub(crate) mod reach;
 pub(crate) mod trial;
 
 use std::{

@@ -15,7 +15,10 @@ mod report;
 
 mod suite;
 
+mod measure;
+
 pub use case::{Case, Need};
+pub use measure::{Gauge, Sizes, Took, measure};
 pub use report::{
     Ended, Report, Verdict,
     json::to_json,

@@ -49,6 +49,8 @@ pub struct FolderGrant {
 struct Rule {
     prefix: &'static str,
     needs: Need,
+    /// For whoever reviews a component.
+    about: &'static str,
 }
 
 enum Need {
@@ -62,25 +64,57 @@ enum Need {
 /// What Rust's and Python's standard libraries import whether they use it or not (WASI 0.2, with an
 /// empty context behind it), and what the contract offers.
 const RULES: [Rule; 15] = [
-    Rule { prefix: "wasi:filesystem/types@0.3", needs: Need::Folder },
-    Rule { prefix: "wasi:filesystem/preopens@0.3", needs: Need::Folder },
-    Rule { prefix: "culvert:connector/posix@0.1", needs: Need::Folder },
-    Rule { prefix: "wasi:sockets/types@0.3", needs: Need::Socket },
-    Rule { prefix: "wasi:sockets/ip-name-lookup@0.3", needs: Need::Socket },
-    Rule { prefix: "culvert:connector/tls@0.1", needs: Need::Socket },
-    Rule { prefix: "wasi:http/types@0.3", needs: Need::Endpoint },
-    Rule { prefix: "wasi:http/client@0.3", needs: Need::Endpoint },
-    Rule { prefix: "culvert:connector/exchange@0.1", needs: Need::Endpoint },
-    Rule { prefix: "culvert:connector/credentials@0.1", needs: Need::Endpoint },
-    Rule { prefix: "culvert:connector/types@0.1", needs: Need::Nothing },
-    Rule { prefix: "wasi:filesystem/", needs: Need::Nothing },
-    Rule { prefix: "wasi:io/", needs: Need::Nothing },
-    Rule { prefix: "wasi:cli/", needs: Need::Nothing },
-    Rule { prefix: "wasi:random/", needs: Need::Nothing },
+    Rule {
+        prefix: "wasi:filesystem/types@0.3",
+        needs: Need::Folder,
+        about: "files, below the folder that its table names",
+    },
+    Rule { prefix: "wasi:filesystem/preopens@0.3", needs: Need::Folder, about: "which folder that is" },
+    Rule {
+        prefix: "culvert:connector/posix@0.1",
+        needs: Need::Folder,
+        about: "files with their modes, links and checksums, below that folder",
+    },
+    Rule { prefix: "wasi:sockets/types@0.3", needs: Need::Socket, about: "TCP, to the server that its table names" },
+    Rule { prefix: "wasi:sockets/ip-name-lookup@0.3", needs: Need::Socket, about: "that server's addresses" },
+    Rule {
+        prefix: "culvert:connector/tls@0.1",
+        needs: Need::Socket,
+        about: "TLS over those connections, by the engine",
+    },
+    Rule { prefix: "wasi:http/types@0.3", needs: Need::Endpoint, about: "HTTP requests and answers" },
+    Rule { prefix: "wasi:http/client@0.3", needs: Need::Endpoint, about: "HTTP, to the servers that its table names" },
+    Rule {
+        prefix: "culvert:connector/exchange@0.1",
+        needs: Need::Endpoint,
+        about: "HTTP, to the servers that its table names",
+    },
+    Rule {
+        prefix: "culvert:connector/credentials@0.1",
+        needs: Need::Endpoint,
+        about: "the pipeline's keys, to sign requests with",
+    },
+    Rule { prefix: "culvert:connector/types@0.1", needs: Need::Nothing, about: "the contract's words; no function" },
+    Rule {
+        prefix: "wasi:filesystem/",
+        needs: Need::Nothing,
+        about: "files for standard libraries, below the folder that its table names",
+    },
+    Rule { prefix: "wasi:io/", needs: Need::Nothing, about: "nothing by itself" },
+    Rule { prefix: "wasi:cli/", needs: Need::Nothing, about: "nothing: no variable, argument or stream is there" },
+    Rule { prefix: "wasi:random/", needs: Need::Nothing, about: "random numbers" },
 ];
 
 /// Time stands still for a connector without an endpoint, so the clocks tell it nothing.
 const CLOCKS: &str = "wasi:clocks/";
+
+/// What an import is for, in words for whoever reviews a component.
+pub fn meaning(import: &str) -> &'static str {
+    if import.starts_with(CLOCKS) {
+        return "the time, where its table names a server over HTTP; otherwise it stands still";
+    }
+    RULES.iter().find(|rule| import.starts_with(rule.prefix)).map_or("nothing grants it", |rule| rule.about)
+}
 
 // === impl Grants ===
 

@@ -128,6 +128,17 @@ impl Endpoint {
         lines.join("\n")
     }
 
+    /// The keys of what is secret in the table: what the schema says is, and what a variable or a file
+    /// gives. In their order, each once.
+    pub fn secrets(&self, schema: &Json) -> Vec<String> {
+        let mut keys = Vec::new();
+        self.each_secret(schema, &mut |_, key| keys.push(key.to_owned()));
+        each_reference(&self.table, &self.path, &mut |key| keys.push(key));
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
     /// Every property that the schema calls secret, with its path.
     pub(crate) fn each_secret(&self, schema: &Json, found: &mut impl FnMut(&Node, &str)) {
         walk(&self.table, &self.path, schema, schema, SECRET, &mut |node, path, _, mark| {
@@ -250,6 +261,21 @@ fn walk(
                     walk(item, &format!("{path}[{index}]"), root, schema, keyword, found);
                 }
             }
+        }
+        _ => {}
+    }
+}
+
+/// Every value that came from a variable or a file.
+fn each_reference(node: &Node, path: &str, found: &mut impl FnMut(String)) {
+    match &node.value {
+        Value::Secret(_) => found(path.to_owned()),
+        Value::Table(entries) => {
+            entries.iter().for_each(|(name, entry)| each_reference(entry, &join(path, name), found));
+        }
+        Value::List(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, item)| each_reference(item, &format!("{path}[{index}]"), found));
         }
         _ => {}
     }

@@ -41,7 +41,7 @@ pub struct Response {
 }
 
 /// Resolves when an answer's body has ended, to how it ended: the outcome of a reading.
-type Ended = FutureReader<Result<(), Error>>;
+pub type Ended = FutureReader<Result<(), Error>>;
 
 /// Sends a request and waits for the answer's head. Every status is an answer.
 ///

@@ -1,8 +1,9 @@
 //! What a Rust author of a Culvert connector uses: the contract's types and traits, typed
 //! configuration, errors, streams with their outcome. Knows no store and reaches nothing by itself.
 //!
-//! A connector is a `cdylib` for `wasm32-wasip2` that implements [`connector::Guest`] and one or both
-//! of [`source::Guest`] and [`sink::Guest`] for one type, and names it to one of [`export_source!`],
+//! A connector is a `cdylib` for `wasm32-wasip2` that implements [`Source`], [`Sink`] or both and names
+//! them to [`export!`]; or, where it needs more of the contract, [`connector::Guest`] and one or both of
+//! [`source::Guest`] and [`sink::Guest`] for one type, named to one of [`export_source!`],
 //! [`export_sink!`] and [`export_storage!`]. The component then exports what was named, no more.
 
 // In the order in which an author meets them.
@@ -11,9 +12,12 @@ pub mod bindings;
 pub mod bucket;
 pub mod config;
 pub mod error;
+pub mod folder;
 pub mod http;
 pub mod instance;
 pub mod key;
+pub mod prelude;
+pub mod simple;
 pub mod socket;
 pub mod stream;
 pub mod temporary;
@@ -33,6 +37,8 @@ pub use bindings::{
     source::exports::culvert::connector::source,
     source_batch::exports::culvert::connector::source_batch,
 };
+pub use simple::{Sink, Source, Whole};
+pub use stream::Entries;
 pub use wit_bindgen::{FutureReader, StreamReader, StreamResult, StreamWriter, spawn_local};
 
 /// Exports a connector that is only read: `culvert_sdk::export_source!(Type);`, `Type` being where

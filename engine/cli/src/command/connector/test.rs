@@ -5,7 +5,10 @@ use tokio::task::LocalSet;
 
 use super::super::run::runtime;
 use crate::{
-    args::{ConnectorTest as Asked, Places, TestFormat},
+    args::{
+        Places,
+        connector::{Format, Test as Asked},
+    },
     assembly::{
         seed,
         trial::{Trial, assemble},
@@ -25,7 +28,7 @@ pub(super) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     }
     let seed = asked.seed.unwrap_or_else(seed);
     let trial = assemble(&asked.connector, &asked.file, asked.denied.as_deref(), seed, places)?;
-    let live = asked.format == TestFormat::Table && asked.output.is_none();
+    let live = asked.format == Format::Table && asked.output.is_none();
     let told = |ended: &Ended| {
         if live {
             output::line(&line(ended));
@@ -38,10 +41,10 @@ pub(super) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 
 fn show(asked: &Asked, report: &Report, live: bool) -> Result<(), Failure> {
     let text = match asked.format {
-        TestFormat::Table if live => counts(report),
-        TestFormat::Table => to_table(report),
-        TestFormat::Json => format!("{:#}", to_json(report)),
-        TestFormat::Junit => to_junit(report).trim_end().to_owned(),
+        Format::Table if live => counts(report),
+        Format::Table => to_table(report),
+        Format::Json => format!("{:#}", to_json(report)),
+        Format::Junit => to_junit(report).trim_end().to_owned(),
     };
     let Some(path) = &asked.output else {
         output::line(&text);
