@@ -8,6 +8,7 @@ pub(crate) mod nats;
 pub(crate) mod network;
 pub(crate) mod oss;
 pub(crate) mod rates;
+pub(crate) mod registry;
 pub(crate) mod s3s;
 pub(crate) mod seaweed;
 pub(crate) mod store;

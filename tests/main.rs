@@ -10,6 +10,7 @@ mod ftp;
 mod hostile;
 mod oss;
 mod recovery;
+mod registry;
 mod s3;
 mod samples;
 mod scenarios;

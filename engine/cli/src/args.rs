@@ -231,8 +231,34 @@ pub(crate) struct Plan {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ConnectorPull {
+    /// oci://registry/name:tag, oci://registry/name@sha256:..., or a pipeline's TOML file
+    pub(crate) what: String,
+    /// Take what a tag stands for now, where the lock has another digest
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Talk to a registry on another machine without TLS
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Write the component to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectorPush {
+    /// The component's .wasm file
+    pub(crate) file: PathBuf,
+    /// oci://registry/name:tag
+    pub(crate) to: String,
+    /// Talk to a registry on another machine without TLS
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ConnectorTest {
-    /// A built-in's name, or the path of a .wasm file
+    /// A built-in's name, the path of a .wasm file, or oci:// and its place in a registry
     pub(crate) connector: String,
     /// A TOML file with [source], [sink] or both as in a pipeline, and [limits] if wanted; both at the same place test most
     pub(crate) file: PathBuf,
@@ -265,6 +291,10 @@ pub(crate) enum TestFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Connector {
+    /// Take a connector out of an OCI registry, or all that a pipeline names, and write down in its lock which they are
+    Pull(ConnectorPull),
+    /// Put a connector into an OCI registry, under a tag
+    Push(ConnectorPush),
     /// Hold a connector against the contract, on a real store: it works below a random folder of its own, and removes it
     Test(ConnectorTest),
     /// The built-in connectors
@@ -275,7 +305,7 @@ pub(crate) enum Connector {
     },
     /// Name, version, digest, imports, capabilities and configuration of one connector
     Inspect {
-        /// A built-in's name, or the path of a .wasm file
+        /// A built-in's name, the path of a .wasm file, or oci:// and its place in a registry
         connector: String,
         /// One JSON object
         #[arg(long)]

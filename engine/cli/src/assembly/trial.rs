@@ -75,7 +75,7 @@ fn read(connector: &str, file: &Path, places: &Places) -> Result<Read, Failure> 
         .map_err(|problems| Failure::usage(problems.render()))?;
     let runtime = runtime(places)?;
     let load = |table: &Table| {
-        let loaded = load(&runtime, file, table, None)?;
+        let loaded = load(&runtime, (file, places), table, None)?;
         loaded.map_err(|problems| Failure::usage(problems.render()))
     };
     let source = source.as_ref().map(load).transpose()?;

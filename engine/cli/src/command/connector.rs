@@ -1,6 +1,8 @@
 //! `engine connector`: what connectors there are and what one is, in words for a reviewer; and whether
 //! it keeps the contract.
 
+mod pull;
+mod push;
 mod test;
 
 use culvert_host::loader::Connector;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     args::{Connector as Asked, Places},
     assembly::runtime,
-    connectors,
+    connectors::{self, Asked as Named},
     exit::{Exit, Failure},
     output,
 };
@@ -18,16 +20,18 @@ use crate::{
 /// The connector can't be loaded.
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     match asked {
+        Asked::Pull(asked) => return pull::execute(asked, places),
+        Asked::Push(asked) => return push::execute(asked, places),
         Asked::Test(asked) => return test::execute(asked, places),
         Asked::List { json } => {
             let runtime = runtime(places)?;
-            let builtins = culvert_builtin::BUILTINS.iter().map(|builtin| connectors::load(&runtime, builtin.name));
+            let builtins = culvert_builtin::BUILTINS.iter().map(|builtin| connectors::built_in(&runtime, builtin.name));
             let loaded: Vec<Connector> = builtins.collect::<Result<_, _>>()?;
             list(&loaded, *json);
         }
         Asked::Inspect { connector, json } => {
             let runtime = runtime(places)?;
-            let connector = connectors::load(&runtime, connector)?;
+            let connector = connectors::load(&runtime, Named::by_hand(connector), places)?;
             if *json {
                 output::line(&format!("{:#}", described(&connector)));
             } else {
