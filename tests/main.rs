@@ -5,6 +5,7 @@
 mod harness;
 
 mod conformance;
+mod contract;
 mod fleet;
 mod ftp;
 mod hostile;

@@ -15,6 +15,7 @@ use crate::{
         culvert::connector::{credentials, exchange, posix},
         exports::culvert::connector::{connector, copying, resuming, sink, sink_batch, source, source_batch},
     },
+    contract,
     credentials::Identity,
     files,
     grants::Grants,
@@ -121,10 +122,18 @@ impl Connector {
         let component = Component::new(engine, bytes).map_err(wasm)?;
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
-        let exports = component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports: Vec<String> =
+            component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+        let names = || imports.iter().chain(&exports).map(String::as_str);
+        if let Some(refusal) = contract::refusal(names()) {
+            return Err(failed(refusal));
+        }
         if let Some(refusal) = Grants::everything().refusal(imports.iter().map(String::as_str)) {
             return Err(failed(refusal));
         }
+        let wasm = |error: wasmtime::Error| {
+            failed(format!("not a connector of this contract: {error:#}{}", contract::hint(names())))
+        };
         let pre = linker(engine).map_err(wasm)?.instantiate_pre(&component).map_err(wasm)?;
         let indices = Indices {
             connector: connector::GuestIndices::new(&pre).map_err(wasm)?,
