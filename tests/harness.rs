@@ -7,6 +7,7 @@ pub(crate) mod gate;
 pub(crate) mod nats;
 pub(crate) mod network;
 pub(crate) mod oss;
+pub(crate) mod otlp;
 pub(crate) mod rates;
 pub(crate) mod registry;
 pub(crate) mod s3s;

@@ -16,4 +16,5 @@ mod s3;
 mod samples;
 mod scenarios;
 mod throttle;
+mod traces;
 mod tunnel;

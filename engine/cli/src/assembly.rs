@@ -359,6 +359,11 @@ impl Assembly {
         }
     }
 
+    /// What the connectors call themselves, the source's and the sink's.
+    pub(crate) fn names(&self) -> [&str; 2] {
+        [&self.source, &self.sink].map(|end| end.connector.description().name.as_str())
+    }
+
     /// Of the connectors' builds, the source's and the sink's.
     pub(crate) fn digests(&self) -> [&str; 2] {
         [self.source.connector.digest(), self.sink.connector.digest()]

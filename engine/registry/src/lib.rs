@@ -14,3 +14,4 @@ pub use artifact::digest;
 pub use cache::Cache;
 pub use error::{Error, Kind};
 pub use registry::{Description, Pulled, Registry, Terms};
+pub use transport::provide_tls;

@@ -30,6 +30,12 @@ pub(crate) struct Transport {
     auth: RegistryAuth,
 }
 
+/// Says whose cryptography reqwest's TLS is: ring's, as everywhere here.
+pub fn provide_tls() {
+    // Another one may have been installed by now: there is only this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 // === impl Transport ===
 
 impl Transport {
@@ -38,8 +44,7 @@ impl Transport {
     /// # Errors
     /// The machine's certificates can't be read.
     pub(crate) fn new(registry: &str, plain: bool, auth: RegistryAuth) -> Result<Self, Error> {
-        // Another one may have been installed by now: there is only this one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        provide_tls();
         let failed = |what: &dyn std::fmt::Display| Error::refused(format!("the way to {registry}: {what}"));
         let config = ClientConfig {
             protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
