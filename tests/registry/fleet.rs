@@ -1,15 +1,20 @@
 //! A fleet's machines take one artifact: by the lock, which goes with a task, and by the digests that a run
 //! compares.
 
-use std::{fs, time::Duration, time::Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
 use super::{Stage, count, refused};
-use crate::harness::{Ended, Scratch, nats::Nats};
+use crate::harness::{Ended, nats::Nats};
 
 /// What will be so is so within this.
 const DEADLINE: Duration = Duration::from_secs(60);
+const RATE: &str = "256 KiB/s";
 
 #[test]
 fn a_task_of_a_fleet_brings_its_lock() {
@@ -57,33 +62,34 @@ fn a_machine_with_another_artifact_moves_nothing() {
     let nats = Nats::start(&stage.scratch);
     let url = nats.url();
     let fleet = [("CULVERT_FLEET", url.as_str())];
-    // So slow that the first is at it when the second comes.
+    // With the tunnel's rate some 15 s: the first is at it when the second comes.
     crate::harness::tree::Random::seeded().fill(&stage.scratch.path("source"), std::iter::repeat_n(65536, 60));
-    stage.push("", "one");
-    stage.push("newer", "two");
-    let run = |machine: &str, tag: &str| {
+    let pull = |machine: &str, mark: &str| {
+        // Each has pulled the tag at another time.
+        stage.push(mark, "stable");
         let pipeline = stage.pipeline(&stage.place("stable"), "");
         let text = fs::read_to_string(&pipeline).unwrap().replace("[tunnel]\n", "tunnel = \"line\"\n");
         let folder = stage.scratch.path(machine);
         fs::create_dir_all(&folder).unwrap();
         let pipeline = folder.join("pipeline.toml");
         fs::write(&pipeline, text).unwrap();
-        // Each has pulled the tag at another time.
-        let file = stage.component(if tag == "one" { "" } else { "newer" });
-        stage.scratch.engine(&["connector", "push", file.to_str().unwrap(), &stage.place("stable")]).expect_code(0);
         stage.scratch.engine(&["connector", "pull", pipeline.to_str().unwrap()]).expect_code(0);
+        pipeline
+    };
+    let [first, second] = [("one", ""), ("two", "newer")].map(|(machine, mark)| pull(machine, mark));
+    let desk = stage.scratch.start_on("desk", &["tunnel", "create", "line", "--max-bandwidth", RATE], &fleet);
+    desk.wait().expect_code(0);
+    let run = |machine: &str, pipeline: &Path| {
         stage.scratch.start_on(machine, &["run", "--json", pipeline.to_str().unwrap()], &fleet)
     };
-    let desk = stage.scratch.start_on("desk", &["tunnel", "create", "line", "--max-bandwidth", "1 MiB/s"], &fleet);
-    desk.wait().expect_code(0);
-    let first = run("one", "one");
+    let first = run("one", &first);
     let begin = Instant::now();
     while !first.printed().contains("\"moved\"") {
         assert!(begin.elapsed() < DEADLINE, "it doesn't move: {}\n{}", first.printed(), first.logged());
         std::thread::sleep(Duration::from_millis(10));
     }
-    let second = run("two", "two").wait();
+    let second = run("two", &second).wait();
     refused(&second, 1, &["build", "oci://"]);
-    first.wait().expect_code(0);
-    assert_eq!(count(&Scratch::path(&stage.scratch, "state-two/pipelines/test/report")), 0);
+    assert_eq!(count(&stage.scratch.path("state-two/pipelines/test/report")), 0);
+    first.kill();
 }

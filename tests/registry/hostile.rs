@@ -182,6 +182,15 @@ fn a_registry_that_sends_one_around_is_left() {
         }
     });
     refused(&pull(&scratch, &format!("oci://{name}/a:1")), 1, &["redirects too often"]);
+    // Nowhere that plain HTTP isn't allowed to: nobody is asked there.
+    let name = liar(|path, client| match path {
+        "/v2/" => ok(client, b"{}"),
+        _ => {
+            let head = "HTTP/1.1 307 Moved\r\nLocation: http://registry.test/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = client.write_all(head.as_bytes());
+        }
+    });
+    refused(&pull(&scratch, &format!("oci://{name}/a:1")), 1, &["plain http"]);
     let name = liar(|_, client| {
         let _ = client.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     });

@@ -84,6 +84,19 @@ fn what_is_in_the_cache_needs_no_registry() {
 }
 
 #[test]
+fn whoever_tries_a_connector_takes_a_tag_as_it_is() {
+    let stage = Stage::new();
+    stage.push("", "1.0");
+    let file = stage.scratch.path("tables.toml");
+    fs::write(&file, format!("[source]\npath = \"{}\"\n", stage.scratch.path("source").display())).unwrap();
+    let tested = ["connector", "test", &stage.place("1.0"), file.to_str().unwrap(), "--case", "describe"];
+    let tested = stage.scratch.engine(&tested);
+    assert!(tested.expect_code(0).output.contains("describe"), "{}", tested.output);
+    stage.scratch.engine(&["connector", "inspect", &stage.place("1.0")]).expect_code(0);
+    refused(&stage.scratch.engine(&["connector", "inspect", &stage.place("9")]), 1, &["no such connector", "tag"]);
+}
+
+#[test]
 fn a_newer_build_goes_on_with_the_journal() {
     let stage = Stage::new();
     let [first, second] = [("", "1.0"), ("newer", "1.1")].map(|(mark, tag)| stage.push(mark, tag));

@@ -28,7 +28,7 @@ use culvert_manifest::{ConnectorLimits, Endpoint as Table, Grant, Pipeline, Prob
 
 use crate::{
     args::{Places, agent::Network as AgentNetwork},
-    connectors::{self, Asked},
+    connectors::{self, Asked, pinned::Pins},
     exit::Failure,
     folders,
     inventory::addresses::Surroundings,
@@ -131,8 +131,8 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
         (None, TunnelRef::Named(_)) => TunnelLimits::default(),
     };
     let runtime = runtime(places)?;
-    let source = load(&runtime, (file, places), &pipeline.source, stand.network)?;
-    let sink = load(&runtime, (file, places), &pipeline.sink, stand.network)?;
+    let source = load(&runtime, (file, Pins::Beside(file), places), &pipeline.source, stand.network)?;
+    let sink = load(&runtime, (file, Pins::Beside(file), places), &pipeline.sink, stand.network)?;
     let (mut source, mut sink) = match (source, sink) {
         (Ok(source), Ok(sink)) => (source, sink),
         (Err(mut problems), Err(others)) => {
@@ -191,14 +191,14 @@ pub(crate) fn mark(state: &Path, name: &str) -> Result<String, Failure> {
 /// The outer error is about the connector, the inner one about the table. `network`: the agent's.
 fn load(
     runtime: &Runtime,
-    (file, places): (&Path, &Places),
+    (file, pins, places): (&Path, Pins<'_>, &Places),
     table: &Table,
     network: Option<AgentNetwork>,
 ) -> Result<Result<End, Problems>, Failure> {
     let role = table.role.as_str();
     let located =
         |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {role}.connector: {what}", file.display()));
-    let connector = connectors::load(runtime, Asked::of(table, Some(file)), places)
+    let connector = connectors::load(runtime, Asked::of(table, pins), places)
         .map_err(|failure| Failure { exit: failure.exit, ..located(&failure) })?;
     let description = connector.description();
     let schema = match table.role {

@@ -33,9 +33,8 @@ impl<'a> Asked<'a> {
         Self { word, sha256: None, pins: Pins::Now }
     }
 
-    /// By a table; with the file of its pipeline, if there is one.
-    pub(crate) fn of(table: &'a Endpoint, pipeline: Option<&'a Path>) -> Self {
-        let pins = pipeline.map_or(Pins::None, Pins::Beside);
+    /// By a table.
+    pub(crate) fn of(table: &'a Endpoint, pins: Pins<'a>) -> Self {
         Self { word: &table.connector, sha256: table.sha256.as_ref(), pins }
     }
 }

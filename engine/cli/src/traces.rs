@@ -134,6 +134,9 @@ fn endpoint(url: &str) -> Result<String, &'static str> {
     if authority.contains('@') {
         return Err("has a user in it; write what the collector wants to see into OTEL_EXPORTER_OTLP_HEADERS");
     }
+    if url.contains(['?', '#']) {
+        return Err("has a query in it; write the collector's URL alone");
+    }
     let url = url.trim_end_matches('/');
     Ok(if url.ends_with(PATH) { url.to_owned() } else { format!("{url}{PATH}") })
 }
@@ -221,7 +224,14 @@ mod tests {
         assert_eq!(taken("http://127.0.0.1:4318").as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
         assert_eq!(taken("https://c.example/otlp/").as_deref(), Some("https://c.example/otlp/v1/traces"));
         assert_eq!(taken("https://c.example/v1/traces").as_deref(), Some("https://c.example/v1/traces"));
-        for wrong in ["127.0.0.1:4318", "grpc://c.example", "http://", "http:///v1", "https://me:secret@c.example"] {
+        for wrong in [
+            "127.0.0.1:4318",
+            "grpc://c.example",
+            "http://",
+            "http:///v1",
+            "https://me:secret@c.example",
+            "https://c.example?key=secret",
+        ] {
             assert_eq!(taken(wrong), None, "{wrong}");
         }
     }

@@ -21,6 +21,9 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const REGISTRY: &str = "CULVERT_REGISTRY";
 const USER: &str = "CULVERT_REGISTRY_USER";
 const PASSWORD: &str = "CULVERT_REGISTRY_PASSWORD";
+/// Docker writes its own registry's credentials under another name than the one in references.
+const DOCKER_HUB: &str = "docker.io";
+const DOCKER_HUB_INDEX: &str = "index.docker.io";
 /// By this name a helper gives a token instead of a password.
 const TOKEN: &str = "<token>";
 
@@ -81,7 +84,8 @@ pub(crate) fn find(registry: &str) -> Result<RegistryAuth, Error> {
     }
     let of_registry = |name: &str| {
         let name = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name);
-        name.split('/').next() == Some(registry)
+        let name = name.split('/').next();
+        name == Some(registry) || registry == DOCKER_HUB && name == Some(DOCKER_HUB_INDEX)
     };
     let entry = file.auths.iter().find(|(name, _)| of_registry(name));
     entry.map_or(Ok(RegistryAuth::Anonymous), |(_, entry)| {

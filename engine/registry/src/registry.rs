@@ -1,6 +1,8 @@
 //! One registry: a connector's artifact out of it and into it. Everything that comes is held against the
 //! digest by which it was asked for; a tag says which that is, and nothing more.
 
+use std::time::Duration;
+
 use culvert_manifest::{Digest, Reference};
 use oci_client::{Reference as Place, RegistryOperation};
 use reqwest::header::HeaderValue;
@@ -14,6 +16,9 @@ use crate::{
 };
 
 pub use crate::artifact::Description;
+
+/// Longest that a pull or a push may take: 256 MiB at 1.2 Mbit/s.
+const DEADLINE: Duration = Duration::from_secs(30 * 60);
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,7 +69,8 @@ impl Registry {
     pub fn of(reference: &Reference, terms: Terms) -> Result<Self, Error> {
         let Reference { registry, name, tag, digest } = reference;
         let auth = credentials::find(registry)?;
-        let transport = Transport::new(registry, terms.insecure || reference.is_loopback(), auth)?;
+        let plain = terms.insecure || reference.is_loopback();
+        let transport = Transport::new(registry, plain, terms.insecure, auth)?;
         let place = match (digest, tag) {
             (Some(digest), _) => Place::with_digest(registry.clone(), name.clone(), digest.to_string()),
             (None, tag) => Place::with_tag(registry.clone(), name.clone(), tag.clone().unwrap_or_default()),
@@ -175,8 +181,11 @@ fn other(reference: &Reference, what: &str, found: &Digest, wanted: &Digest) -> 
     ))
 }
 
-/// On a runtime of its own: whoever asks waits.
+/// On a runtime of its own: whoever asks waits, but not for a registry that sends a byte now and then.
 fn block_on<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Error::unreachable(format!("can't start a runtime: {error}")))?.block_on(asked)
+    let runtime = runtime.map_err(|error| Error::unreachable(format!("can't start a runtime: {error}")))?;
+    let bounded = runtime.block_on(async { tokio::time::timeout(DEADLINE, asked).await });
+    bounded
+        .unwrap_or_else(|_| Err(Error::unreachable(format!("the registry didn't come to an end within {DEADLINE:?}"))))
 }

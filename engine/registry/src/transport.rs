@@ -1,5 +1,6 @@
-//! Requests to a registry whose answers are bounded: no manifest and no layer is longer than it may be,
-//! none takes for ever, and nothing goes over plain HTTP that isn't meant to. Knows no manifest.
+//! Requests to a registry whose answers are bounded: no manifest and no layer is longer than it may be, and
+//! nothing goes over plain HTTP that isn't meant to. A token, which oci-client reads, is bounded in time alone.
+//! Knows no manifest.
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::error::Error;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest without a byte.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest that the exchange of credentials for a token may take.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most redirects of one request: a registry sends one to where its blobs are.
 const MAX_REDIRECTS: usize = 5;
 
@@ -39,11 +42,11 @@ pub fn provide_tls() {
 // === impl Transport ===
 
 impl Transport {
-    /// `plain`: without TLS.
+    /// `plain`: without TLS; `anywhere`: also to where this machine isn't.
     ///
     /// # Errors
     /// The machine's certificates can't be read.
-    pub(crate) fn new(registry: &str, plain: bool, auth: RegistryAuth) -> Result<Self, Error> {
+    pub(crate) fn new(registry: &str, plain: bool, anywhere: bool, auth: RegistryAuth) -> Result<Self, Error> {
         provide_tls();
         let failed = |what: &dyn std::fmt::Display| Error::refused(format!("the way to {registry}: {what}"));
         let config = ClientConfig {
@@ -54,12 +57,12 @@ impl Transport {
             ..ClientConfig::default()
         };
         let client = Client::try_from(config).map_err(|error| failed(&error))?;
-        // A registry over TLS leads nowhere without it.
+        // A registry over TLS leads nowhere without it, and one of this machine to no other without it.
         let policy = Policy::custom(move |attempt| {
             if attempt.previous().len() > MAX_REDIRECTS {
                 attempt.error("it redirects too often")
-            } else if !plain && attempt.url().scheme() != "https" {
-                attempt.error("it redirects from https to plain http")
+            } else if attempt.url().scheme() != "https" && !(anywhere || plain && is_here(attempt.url())) {
+                attempt.error("it redirects to plain http, which isn't allowed there")
             } else {
                 attempt.follow()
             }
@@ -85,7 +88,9 @@ impl Transport {
         place: &Place,
         operation: RegistryOperation,
     ) -> Result<Option<String>, Error> {
-        self.client.auth(place, &self.auth, operation).await.map_err(|error| self.failed(&error, "asking who may"))
+        let asked = tokio::time::timeout(TOKEN_TIMEOUT, self.client.auth(place, &self.auth, operation)).await;
+        let asked = asked.map_err(|_| self.strange("asking who may"))?;
+        asked.map_err(|error| self.failed(&error, "asking who may"))
     }
 
     /// What is at a path below the registry, of at most `limit` bytes. None: nothing.
@@ -99,7 +104,8 @@ impl Transport {
         limit: u64,
     ) -> Result<Option<Vec<u8>>, Error> {
         let token = self.authenticate(place, RegistryOperation::Pull).await?;
-        let url = format!("{}://{}/v2/{}/{path}", self.scheme, self.registry, place.repository());
+        let registry = place.resolve_registry();
+        let url = format!("{}://{registry}/v2/{}/{path}", self.scheme, place.repository());
         let request = self.signed(self.bounded.get(&url).header(header::ACCEPT, accept), token);
         let response = request.send().await.map_err(|error| self.unreachable(&error, path))?;
         let status = response.status();
@@ -184,6 +190,12 @@ impl Transport {
     fn strange(&self, what: &str) -> Error {
         Error::unreachable(format!("{what}: the registry {} doesn't answer as one does", self.registry))
     }
+}
+
+/// Whether a URL leads to this machine.
+fn is_here(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 /// The innermost cause: those around it repeat the URL.

@@ -13,7 +13,7 @@ use super::run::runtime;
 use crate::{
     args::{Places, address::Address as Asked},
     assembly::{self, MissingFolder, assemble},
-    connectors::{self, Asked as Named},
+    connectors::{self, Asked as Named, pinned::Pins},
     exit::{Exit, Failure},
     folders,
     inventory::{
@@ -89,7 +89,7 @@ pub(super) fn schema_of(
     pipeline: Option<&Path>,
     (runtime, places): (&Runtime, &Places),
 ) -> Result<Value, Failure> {
-    let connector = connectors::load(runtime, Named::of(endpoint, pipeline), places)?;
+    let connector = connectors::load(runtime, Named::of(endpoint, pipeline.map_or(Pins::None, Pins::Beside)), places)?;
     let description = connector.description();
     let schema = match endpoint.role {
         Role::Source => &description.source_schema,

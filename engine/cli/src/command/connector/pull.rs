@@ -71,6 +71,9 @@ fn all(pipeline: &Path, update: bool, terms: Terms, (cache, places): (&Cache, &P
             after.connectors.insert(reference, Locked { digest: pulled.digest, sha256: pulled.sha256 });
         }
     }
+    if [&parsed.source, &parsed.sink].into_iter().all(|end| matches!(of(end), Ok(None))) {
+        output::line("no connector of this pipeline lies in a registry");
+    }
     if after == before {
         return Ok(());
     }
