@@ -5,6 +5,7 @@
 mod harness;
 
 mod conformance;
+mod contract;
 mod fleet;
 mod ftp;
 mod hostile;
@@ -12,8 +13,10 @@ mod http;
 mod kit;
 mod oss;
 mod recovery;
+mod registry;
 mod s3;
 mod samples;
 mod scenarios;
 mod throttle;
+mod traces;
 mod tunnel;

@@ -6,6 +6,7 @@ pub(crate) mod apply;
 pub(crate) mod connector;
 pub(crate) mod fleet;
 pub(crate) mod task;
+pub(crate) mod tracing;
 pub(crate) mod tunnel;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -98,6 +99,18 @@ pub(crate) enum Command {
     Task(task::Task),
 }
 
+// === impl Command ===
+
+impl Command {
+    /// What it says about traces; none where nothing moves.
+    pub(crate) fn tracing(&self) -> Option<&tracing::Tracing> {
+        match self {
+            Self::Run(run) => Some(&run.tracing),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct File {
     /// The pipeline's TOML file
@@ -134,6 +147,8 @@ pub(crate) struct Run {
     /// Answer Prometheus there while it runs, at /metrics and to whoever can reach it, as in 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) tracing: tracing::Tracing,
 }
 
 #[derive(Debug, Args)]

@@ -29,7 +29,7 @@ use culvert_manifest::{ConnectorLimits, Endpoint as Table, Grant, Pipeline, Prob
 
 use crate::{
     args::{Places, agent::Network as AgentNetwork},
-    connectors,
+    connectors::{self, Asked, pinned::Pins},
     exit::Failure,
     folders,
     inventory::addresses::Surroundings,
@@ -132,8 +132,8 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
         (None, TunnelRef::Named(_)) => TunnelLimits::default(),
     };
     let runtime = runtime(places)?;
-    let source = load(&runtime, file, &pipeline.source, stand.network)?;
-    let sink = load(&runtime, file, &pipeline.sink, stand.network)?;
+    let source = load(&runtime, (file, Pins::Beside(file), places), &pipeline.source, stand.network)?;
+    let sink = load(&runtime, (file, Pins::Beside(file), places), &pipeline.sink, stand.network)?;
     let (mut source, mut sink) = match (source, sink) {
         (Ok(source), Ok(sink)) => (source, sink),
         (Err(mut problems), Err(others)) => {
@@ -148,7 +148,7 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
     refuse_overlap(file, source.folder.as_deref(), sink.folder.as_deref())?;
     let state = folders::pipeline(places, &pipeline.name)?;
     let owner = mark(&state, "owner")?;
-    let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
+    let reports = pipeline.report.to_sink.then(|| connectors::built_in(&runtime, LOCAL)).transpose()?;
     let tunnel = if shared.is_some() { Tunnel::leased() } else { Tunnel::new(tunnel_limits) };
     Ok(Assembly { pipeline, tunnel_limits, tunnel, shared, state, source, sink, owner, reports })
 }
@@ -192,14 +192,15 @@ pub(crate) fn mark(state: &Path, name: &str) -> Result<String, Failure> {
 /// The outer error is about the connector, the inner one about the table. `network`: the agent's.
 fn load(
     runtime: &Runtime,
-    file: &Path,
+    (file, pins, places): (&Path, Pins<'_>, &Places),
     table: &Table,
     network: Option<AgentNetwork>,
 ) -> Result<Result<End, Problems>, Failure> {
     let role = table.role.as_str();
     let located =
         |what: &dyn std::fmt::Display| Failure::usage(format!("{}: {role}.connector: {what}", file.display()));
-    let connector = connectors::load(runtime, &table.connector).map_err(|failure| located(&failure))?;
+    let connector = connectors::load(runtime, Asked::of(table, pins), places)
+        .map_err(|failure| Failure { exit: failure.exit, ..located(&failure) })?;
     let description = connector.description();
     let schema = match table.role {
         Role::Source => &description.source_schema,
@@ -357,6 +358,11 @@ impl Assembly {
             source: &self.pipeline.source.connector,
             sink: &self.pipeline.sink.connector,
         }
+    }
+
+    /// What the connectors call themselves, the source's and the sink's.
+    pub(crate) fn names(&self) -> [&str; 2] {
+        [&self.source, &self.sink].map(|end| end.connector.description().name.as_str())
     }
 
     /// Of the connectors' builds, the source's and the sink's.

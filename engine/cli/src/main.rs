@@ -17,12 +17,17 @@ mod seat;
 mod server;
 mod shared;
 mod table;
+mod traces;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{args::Arguments, exit::Exit};
+use crate::{
+    args::Arguments,
+    exit::{Exit, Failure},
+    traces::Traces,
+};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -33,12 +38,22 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    logging::start(&arguments.logging);
-    match command::execute(arguments) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            output::error(&failure);
-            failure.exit.into()
-        }
+    let traces = match arguments.command.tracing().map_or(Ok(None), Traces::start) {
+        Ok(traces) => traces,
+        Err(failure) => return fail(&failure),
+    };
+    logging::start(&arguments.logging, traces.as_ref());
+    let executed = command::execute(arguments);
+    if let Some(traces) = traces {
+        traces.end();
     }
+    match executed {
+        Ok(exit) => exit.into(),
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    output::error(failure);
+    failure.exit.into()
 }

@@ -15,6 +15,7 @@ mod listing;
 pub mod select;
 
 pub mod records;
+pub mod trace;
 pub mod tunnel;
 
 mod pump;

@@ -26,6 +26,10 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tracing::{
+    Span,
+    instrument::{Instrument, Instrumented},
+};
 
 pub(crate) use self::spawn::everybody;
 use self::{
@@ -141,6 +145,11 @@ async fn run_as<So: OpenSource, Si: OpenSink>(
     (summary, totals)
 }
 
+/// Work that's part of a span, whatever thread does it.
+fn within<T>(span: Span, work: impl Future<Output = T>) -> Instrumented<impl Future<Output = T>> {
+    work.instrument(span)
+}
+
 /// Why a run can't begin at all.
 fn refusal(job: &Job, sink: &Capabilities) -> Option<Error> {
     let readable = sink.has(READ_BACK);
@@ -206,7 +215,12 @@ impl Context {
         if self.shared.is_none() && (self.sweep || is_resumed) {
             let (context, sinks) = (Arc::clone(self), Arc::clone(sinks));
             // Its own failure is told; a thread that dies is no reason not to move.
-            let _ = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(clean::sweep(context, sinks)))).await;
+            let _ = spawn
+                .spawn(
+                    "sweeper".into(),
+                    Box::new(|| Box::pin(within(context.span.clone(), clean::sweep(context, sinks)))),
+                )
+                .await;
         }
         let mut crew = Vec::with_capacity(self.transfer.workers.get() + 1);
         let (context, source, sink) = (Arc::clone(self), Arc::clone(sources), Arc::clone(sinks));
@@ -214,13 +228,21 @@ impl Context {
             let taker = Taker::new(Arc::clone(self), Arc::clone(shared));
             crew.push(spawn.spawn("taker".into(), Box::new(|| Box::pin(taker.run()))));
             let leader = Leader::new(context, Arc::clone(shared), source, sink);
-            crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(leader.run()))));
+            let span = self.span.clone();
+            crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(within(span, leader.run())))));
         } else {
-            crew.push(spawn.spawn("lister".into(), Box::new(|| Box::pin(Lister::new(context, source, sink).run()))));
+            let list = || -> LocalFuture<()> {
+                let span = context.span.clone();
+                Box::pin(within(span, Lister::new(context, source, sink).run()))
+            };
+            crew.push(spawn.spawn("lister".into(), Box::new(list)));
         }
         for number in 0..self.transfer.workers.get() {
             let (context, sources, sinks) = (Arc::clone(self), Arc::clone(sources), Arc::clone(sinks));
-            let work = move || -> LocalFuture<()> { Box::pin(Worker::new(context, sources, sinks, number).run()) };
+            let work = move || -> LocalFuture<()> {
+                let span = context.span.clone();
+                Box::pin(within(span, Worker::new(context, sources, sinks, number).run()))
+            };
             crew.push(spawn.spawn(format!("worker-{number}"), Box::new(work)));
         }
         let mut everybody = pin!(everybody(crew, || {
@@ -261,8 +283,12 @@ impl Context {
                 context.fail_run(error);
             }
         };
+        let span = self.span.clone();
         // A thread that dies leaves work for the next run.
-        let died = spawn.spawn("sweeper".into(), Box::new(|| Box::pin(async move { cleaning().await }))).await.is_err();
+        let died = spawn
+            .spawn("sweeper".into(), Box::new(|| Box::pin(within(span, async move { cleaning().await }))))
+            .await
+            .is_err();
         match lock(&self.fatal).take() {
             Some(error) => State::Failed(error),
             None if died || deletes && self.cancel.is_cancelled() => State::Interrupted,

@@ -52,6 +52,10 @@ impl Endpoint {
     async fn open(&self, role: Role) -> Result<Instance, Error> {
         let refused = |reason: String| Error::new(Code::INVALID_CONFIG, "open", reason);
         let instance = self.connector.start(&self.grants, &self.limits, &self.access).await.map_err(refused)?;
+        instance.serve(match role {
+            Role::Source => "source",
+            Role::Sink => "sink",
+        });
         let (config, owner) = (self.config.clone(), self.owner.clone());
         let configured = instance.call("open", async move |accessor, exports| {
             exports.connector.call_configure(accessor, role, config, owner).await

@@ -1,13 +1,22 @@
 //! One running connector: a store that lives on its own task and does one call at a time, while
 //! what the guest spawned goes on. A trap or a limit ends it for good; it never takes the engine along.
 
-use std::{cell::RefCell, pin::Pin, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    pin::Pin,
+    rc::Rc,
+    time::Duration,
+};
 
-use culvert_flow::error::{Code, Error};
+use culvert_flow::{
+    error::{Code, Error},
+    trace,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
+use tracing::Instrument;
 use wasmtime::{
     Store,
     component::{Accessor, ResourceTableError},
@@ -36,6 +45,8 @@ struct Inner {
     verdict: Rc<RefCell<Option<Error>>>,
     task: JoinHandle<()>,
     limits: Limits,
+    /// `source` or `sink`; empty before that's known.
+    end: Cell<&'static str>,
 }
 
 // === impl Instance ===
@@ -46,7 +57,12 @@ impl Instance {
         let (work, queue) = mpsc::unbounded_channel();
         let verdict = Rc::new(RefCell::new(None));
         let task = tokio::task::spawn_local(live(store, exports, queue, Rc::clone(&verdict)));
-        Self { inner: Rc::new(Inner { work, verdict, task, limits }) }
+        Self { inner: Rc::new(Inner { work, verdict, task, limits, end: Cell::default() }) }
+    }
+
+    /// Says which end it is, for traces.
+    pub(crate) fn serve(&self, end: &'static str) {
+        self.inner.end.set(end);
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -63,11 +79,14 @@ impl Instance {
         call: impl AsyncFnOnce(&Accessor<State>, &Exports) -> wasmtime::Result<R> + 'static,
     ) -> Result<R, Error> {
         let timeout = self.inner.limits.call_timeout;
-        let mut answer = self.submit(operation, call)?;
-        match tokio::time::timeout(timeout, &mut answer).await {
-            Ok(answered) => self.answered(operation, answered),
-            Err(_) => Err(self.end(operation, timeout)),
-        }
+        let answering = async {
+            let mut answer = self.submit(operation, call)?;
+            match tokio::time::timeout(timeout, &mut answer).await {
+                Ok(answered) => self.answered(operation, answered),
+                Err(_) => Err(self.end(operation, timeout)),
+            }
+        };
+        self.traced(operation, answering).await
     }
 
     /// Does one call that takes data for as long as it takes. The instance is lost if it neither
@@ -82,15 +101,32 @@ impl Instance {
         call: impl AsyncFnOnce(&Accessor<State>, &Exports) -> wasmtime::Result<R> + 'static,
     ) -> Result<R, Error> {
         let timeout = self.inner.limits.idle_timeout;
-        let mut answer = self.submit(operation, call)?;
-        loop {
-            let before = progress.steps();
-            match tokio::time::timeout(timeout, &mut answer).await {
-                Ok(answered) => return self.answered(operation, answered),
-                Err(_) if before.is_some() && before == progress.steps() => return Err(self.end(operation, timeout)),
-                Err(_) => {}
+        let answering = async {
+            let mut answer = self.submit(operation, call)?;
+            loop {
+                let before = progress.steps();
+                match tokio::time::timeout(timeout, &mut answer).await {
+                    Ok(answered) => return self.answered(operation, answered),
+                    Err(_) if before.is_some() && before == progress.steps() => {
+                        return Err(self.end(operation, timeout));
+                    }
+                    Err(_) => {}
+                }
             }
-        }
+        };
+        self.traced(operation, answering).await
+    }
+
+    /// A span of its own, where somebody wants traces.
+    async fn traced<R>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<R, Error>>,
+    ) -> Result<R, Error> {
+        let span = trace::call(operation, self.inner.end.get());
+        let called = call.instrument(span.clone()).await;
+        trace::judge(&span, called.as_ref().err());
+        called
     }
 
     fn submit<R: 'static>(

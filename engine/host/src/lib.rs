@@ -5,6 +5,7 @@
 pub mod access;
 mod bindings;
 mod channel;
+mod contract;
 mod convert;
 pub mod credentials;
 pub mod endpoint;

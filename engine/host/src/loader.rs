@@ -15,6 +15,7 @@ use crate::{
         culvert::connector::{credentials, exchange, posix},
         exports::culvert::connector::{connector, copying, resuming, sink, sink_batch, source, source_batch},
     },
+    contract,
     credentials::Identity,
     files,
     grants::Grants,
@@ -46,6 +47,7 @@ struct Loaded {
     pre: InstancePre<State>,
     indices: Indices,
     imports: Vec<String>,
+    exports: Vec<String>,
     digest: String,
     description: Description,
 }
@@ -95,19 +97,18 @@ pub(crate) struct Exports {
 // === impl Connector ===
 
 impl Connector {
-    /// Reads and compiles a `.wasm` file.
+    /// The bytes of a `.wasm` file.
     ///
     /// # Errors
-    /// The file can't be read or isn't a connector.
-    pub fn load_file(runtime: &Runtime, path: &Path) -> Result<Self, LoadError> {
+    /// The file can't be read or is too large.
+    pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         let name = path.display().to_string();
         let failed = |reason: String| LoadError { name: name.clone(), reason };
         let size = std::fs::metadata(path).map_err(|error| failed(format!("can't read the file: {error}")))?.len();
         if size > MAX_COMPONENT_BYTES {
             return Err(failed(format!("the file has {size} bytes; at most {MAX_COMPONENT_BYTES} are taken")));
         }
-        let bytes = std::fs::read(path).map_err(|error| failed(format!("can't read the file: {error}")))?;
-        Self::load(runtime, &name, &bytes)
+        std::fs::read(path).map_err(|error| failed(format!("can't read the file: {error}")))
     }
 
     /// Compiles a component, or takes it from the cache, and asks what it is.
@@ -121,9 +122,18 @@ impl Connector {
         let component = Component::new(engine, bytes).map_err(wasm)?;
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports: Vec<String> =
+            component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+        let names = || imports.iter().chain(&exports).map(String::as_str);
+        if let Some(refusal) = contract::refusal(names()) {
+            return Err(failed(refusal));
+        }
         if let Some(refusal) = Grants::everything().refusal(imports.iter().map(String::as_str)) {
             return Err(failed(refusal));
         }
+        let wasm = |error: wasmtime::Error| {
+            failed(format!("not a connector of this contract: {error:#}{}", contract::hint(names())))
+        };
         let pre = linker(engine).map_err(wasm)?.instantiate_pre(&component).map_err(wasm)?;
         let indices = Indices {
             connector: connector::GuestIndices::new(&pre).map_err(wasm)?,
@@ -136,7 +146,7 @@ impl Connector {
         };
         let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let engine = engine.clone();
-        let mut loaded = Loaded { engine, pre, indices, imports, digest, description: Description::default() };
+        let mut loaded = Loaded { engine, pre, indices, imports, exports, digest, description: Description::default() };
         loaded.description = loaded.describe().map_err(failed)?;
         Ok(Self { inner: Arc::new(loaded) })
     }
@@ -148,6 +158,11 @@ impl Connector {
     /// The interfaces that it imports.
     pub fn imports(&self) -> &[String] {
         &self.inner.imports
+    }
+
+    /// The interfaces that it exports.
+    pub fn exports(&self) -> &[String] {
+        &self.inner.exports
     }
 
     /// SHA-256 of the component, in hex.

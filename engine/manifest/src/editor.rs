@@ -60,7 +60,8 @@ fn property(key: &Key) -> Json {
 fn value(kind: Kind) -> Json {
     match kind {
         Kind::Name => json!({ "type": "string", "pattern": "^[a-z0-9-]+$", "maxLength": MAX_NAME_BYTES }),
-        Kind::Text => json!({ "type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES }),
+        Kind::Digest => json!({ "type": "string", "pattern": "^(sha256:)?[0-9a-f]{64}$" }),
+        Kind::Text | Kind::Connector => json!({ "type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES }),
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::List(item) => {

@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::{
-    conformity,
+    Digest, Reference, conformity,
     document::Document,
     problem::{Invalid, Problems},
     schema,
@@ -17,8 +17,10 @@ use crate::{
 /// `[source]` or `[sink]`.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// The name of a built-in, or the path of a `.wasm` file.
+    /// The name of a built-in, the path of a `.wasm` file, or a [`Reference`].
     pub connector: String,
+    /// What the component must be; none: anything.
+    pub sha256: Option<Digest>,
     pub role: Role,
     /// Where the table stands: `source`, for instance.
     pub(crate) path: String,
@@ -110,7 +112,12 @@ impl Endpoint {
     /// What tells this store from another, without secrets: the connector, and the properties that
     /// the schema marks with `x-grant` or `x-identity`, one a line.
     pub fn identity(&self, schema: &Json) -> String {
-        let mut lines = vec![format!("connector = {}", self.connector)];
+        // A newer build of a connector reaches the same store.
+        let connector = match Reference::of(&self.connector) {
+            Ok(Some(reference)) => reference.place(),
+            _ => self.connector.clone(),
+        };
+        let mut lines = vec![format!("connector = {connector}")];
         for keyword in [GRANT, IDENTITY] {
             walk(&self.table, "", schema, schema, keyword, &mut |node, path, is_secret, mark| {
                 let value = match (text(node), mark.as_str()) {

@@ -28,6 +28,7 @@ pub(crate) const REPORT: &str = "report";
 pub(crate) const LIMITS: &str = "limits";
 /// In the place of a source's or sink's own keys.
 pub(crate) const ADDRESS: &str = "address";
+pub(crate) const SHA256: &str = "sha256";
 /// In `engine.toml` and in what's applied.
 pub(crate) const TUNNELS: &str = "tunnels";
 /// Only in what's applied.
@@ -105,10 +106,18 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: SOURCE,
         name: "connector",
-        kind: Kind::Text,
+        kind: Kind::Connector,
         default: None,
         example: "\"local\"",
-        about: "A built-in connector, or the path of a `.wasm` file. Required without `address`. Its own keys follow.",
+        about: "A built-in connector, the path of a `.wasm` file, or `oci://` and its place in a registry. Required without `address`. Its own keys follow.",
+    },
+    Key {
+        section: SOURCE,
+        name: SHA256,
+        kind: Kind::Digest,
+        default: None,
+        example: "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+        about: "SHA-256 of the connector's component; with another one, nothing is run. Without it: not asked.",
     },
     Key {
         section: SOURCE,
@@ -121,10 +130,18 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: SINK,
         name: "connector",
-        kind: Kind::Text,
+        kind: Kind::Connector,
         default: None,
         example: "\"local\"",
-        about: "A built-in connector, or the path of a `.wasm` file. Required without `address`. Its own keys follow.",
+        about: "A built-in connector, the path of a `.wasm` file, or `oci://` and its place in a registry. Required without `address`. Its own keys follow.",
+    },
+    Key {
+        section: SINK,
+        name: SHA256,
+        kind: Kind::Digest,
+        default: None,
+        example: "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+        about: "SHA-256 of the connector's component; with another one, nothing is run. Without it: not asked.",
     },
     Key {
         section: SINK,
@@ -449,7 +466,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: SOURCES_ENTRY,
         name: "connector",
-        kind: Kind::Text,
+        kind: Kind::Connector,
         default: None,
         example: "\"local\"",
         about: "As in `[source]`; its own keys follow. Required.",
@@ -457,7 +474,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: SINKS_ENTRY,
         name: "connector",
-        kind: Kind::Text,
+        kind: Kind::Connector,
         default: None,
         example: "\"local\"",
         about: "As in `[sink]`; its own keys follow. Required.",

@@ -6,7 +6,9 @@ use culvert_flow::rules::{ByteRate, ByteSize, Moment};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    digest::Digest,
     item::Item,
+    oci::Reference,
     problem::{Invalid, quoted},
     tree::Value,
     units,
@@ -31,6 +33,9 @@ pub fn parse_name(text: &str) -> Result<String, Invalid> {
 pub(crate) enum Kind {
     Name,
     Text,
+    /// A built-in's name, a path, or a reference into a registry.
+    Connector,
+    Digest,
     Choice(&'static [&'static str]),
     Boolean,
     List(Item),
@@ -64,7 +69,8 @@ impl Kind {
     pub(crate) fn form(self) -> String {
         match self {
             Self::Name => format!("name, `[a-z0-9-]`, at most {MAX_NAME_BYTES}"),
-            Self::Text => "text".to_owned(),
+            Self::Text | Self::Connector => "text".to_owned(),
+            Self::Digest => "64 hex digits".to_owned(),
             Self::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
             Self::Boolean => "true or false".to_owned(),
             Self::List(item) => format!("list of {}", item.plural()),
@@ -87,7 +93,8 @@ impl Kind {
             Self::Duration { .. } => "ms, s, m, h, d",
             Self::Count { unit, .. } => unit,
             Self::List(Item::Window | Item::Hours) => "hours and minutes",
-            Self::Name | Self::Text | Self::Choice(_) | Self::Boolean | Self::List(_) | Self::Prefix => "-",
+            Self::Name | Self::Text | Self::Connector | Self::Digest => "-",
+            Self::Choice(_) | Self::Boolean | Self::List(_) | Self::Prefix => "-",
             Self::Time | Self::TimeZone => "-",
         }
     }
@@ -110,7 +117,8 @@ impl Kind {
     pub(crate) fn fix(self) -> String {
         match self {
             Self::Name => "write a name in quotes, as in \"nas-to-oss\"".to_owned(),
-            Self::Text => "write a text in quotes".to_owned(),
+            Self::Text | Self::Connector => "write a text in quotes".to_owned(),
+            Self::Digest => "write the 64 hex digits of its SHA-256 in quotes".to_owned(),
             Self::Choice(words) => format!("write {}", either(words)),
             Self::Boolean => "write true or false, without quotes".to_owned(),
             Self::List(item) => format!("write a list of {}, as in {}", item.plural(), item.example()),
@@ -168,6 +176,8 @@ impl Kind {
             _ if text.contains(char::is_control) => {
                 Err(Invalid::new("the text has a control character", "leave it out"))
             }
+            Self::Connector => Reference::of(text).map(|_| text.to_owned()),
+            Self::Digest => text.parse().map(|digest: Digest| digest.to_string()),
             _ => Ok(text.to_owned()),
         }
     }
@@ -256,7 +266,8 @@ impl Kind {
     fn wrong_type(self, value: &Value) -> Invalid {
         let expected = match self {
             Self::Name => "a name",
-            Self::Text => "a text",
+            Self::Text | Self::Connector => "a text",
+            Self::Digest => "a SHA-256",
             Self::Choice(_) => "one of a few words",
             Self::Boolean => "true or false",
             Self::List(_) => "a list of texts",

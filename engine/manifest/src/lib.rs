@@ -14,10 +14,12 @@ mod tree;
 mod reference;
 mod secret;
 
+mod digest;
 mod hours;
 mod item;
 mod keys;
 mod kind;
+mod oci;
 mod section;
 pub mod units;
 
@@ -25,6 +27,7 @@ mod address;
 mod declared;
 mod endpoint;
 mod engine_file;
+mod lock;
 mod pipeline;
 mod selection;
 mod trial;
@@ -37,12 +40,15 @@ mod problem;
 
 pub use address::{Address, parse_address};
 pub use declared::{Agent as DeclaredAgent, Declared, Entry, Task as DeclaredTask};
+pub use digest::Digest;
 pub use editor::{ConnectorSchemas, pipeline_schema};
 pub use endpoint::{Config, Endpoint, Grant, Role};
 pub use engine_file::{EngineFile, parse_engine};
 pub use environment::{Environment, MAX_SECRET_FILE_BYTES, ProcessEnvironment};
 pub use hours::{Hours, format_period};
 pub use kind::parse_name;
+pub use lock::{Lock, Locked};
+pub use oci::Reference;
 pub use pipeline::{ConnectorLimits, Pipeline, Report, TunnelRef, parse};
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Problems};
 pub use secret::Secret;

@@ -14,7 +14,7 @@ use crate::{
     endpoint::{Endpoint, Role},
     environment::Environment,
     item,
-    keys::{ADDRESS, LIMITS, REPORT, ROOT, SCHEDULE, SECTIONS, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
+    keys::{ADDRESS, LIMITS, REPORT, ROOT, SCHEDULE, SECTIONS, SELECT, SHA256, SINK, SOURCE, TRANSFER, TUNNEL},
     kind::Kind,
     problem::{Invalid, Problems},
     reference,
@@ -226,9 +226,15 @@ pub(crate) fn endpoint_of(node: Node, role: Role, path: &str, context: &mut Cont
         missing(&format!("{path}.connector"), "\"local\", for instance", Some(&header), context);
     }
     let connector = table.word("connector", context);
+    let asks = table.has(SHA256);
+    let sha256 = table.word(SHA256, context).and_then(|text| text.parse().ok());
+    if asks && sha256.is_none() {
+        return None;
+    }
     let table = reference::resolve_entries(table.rest(), path, context);
     let table = Node { value: Value::Table(table), ..header };
-    Some(Endpoint { connector: connector?, role, path: path.to_owned(), table, document: context.document.clone() })
+    let (path, document) = (path.to_owned(), context.document.clone());
+    Some(Endpoint { connector: connector?, sha256, role, path, table, document })
 }
 
 /// Without a schedule there is one round, at any time of the day.

@@ -3,6 +3,8 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::tracing::Tracing;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agent {
     /// Make an agent on a tunnel, for `engine run --agent`
@@ -29,6 +31,8 @@ pub(crate) enum Agent {
     Start {
         /// The agent
         name: String,
+        #[command(flatten)]
+        tracing: Tracing,
     },
     /// Show one agent and whether it's online, busy or offline
     Show {

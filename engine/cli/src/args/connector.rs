@@ -13,6 +13,10 @@ const LARGE_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=4 << 30;
 pub(crate) enum Connector {
     /// Make a folder with a connector's project, which builds and passes its tests as it is
     New(New),
+    /// Take a connector out of an OCI registry, or all that a pipeline names, and write down in its lock which they are
+    Pull(Pull),
+    /// Put a connector into an OCI registry, under a tag
+    Push(Push),
     /// Hold a connector against the contract, on a real store: it works below a random folder of its own, and removes it
     Test(Test),
     /// Measure a connector beside another: one large object, many small ones, CPU time and memory
@@ -28,8 +32,34 @@ pub(crate) enum Connector {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// oci://registry/name:tag, oci://registry/name@sha256:..., or a pipeline's TOML file
+    pub(crate) what: String,
+    /// Take what a tag stands for now, where the lock has another digest
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Talk to a registry on another machine without TLS
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Write the component to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    /// The component's .wasm file
+    pub(crate) file: PathBuf,
+    /// oci://registry/name:tag
+    pub(crate) to: String,
+    /// Talk to a registry on another machine without TLS
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A built-in's name, or the path of a .wasm file
+    /// A built-in's name, the path of a .wasm file, or oci:// and its place in a registry
     pub(crate) connector: String,
     /// A pipeline that uses it: what its tables let it reach is said, too
     #[arg(long, value_name = "FILE")]
@@ -59,7 +89,7 @@ pub(crate) struct New {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// A built-in's name, or the path of a .wasm file
+    /// A built-in's name, the path of a .wasm file, or oci:// and its place in a registry
     pub(crate) connector: String,
     /// A TOML file with [source], [sink] or both, as for `test`; both at the same place measure most
     pub(crate) file: PathBuf,
@@ -97,7 +127,7 @@ pub(crate) enum Role {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// A built-in's name, or the path of a .wasm file
+    /// A built-in's name, the path of a .wasm file, or oci:// and its place in a registry
     pub(crate) connector: String,
     /// A TOML file with [source], [sink] or both as in a pipeline, and [limits] if wanted; both at the same place test most
     pub(crate) file: PathBuf,

@@ -12,7 +12,13 @@ use culvert_manifest::{Endpoint as Table, Role, parse};
 use serde_json::Value;
 
 use super::{End, load, runtime};
-use crate::{args::Places, connectors, exit::Failure, folders, inventory::addresses::Surroundings};
+use crate::{
+    args::Places,
+    connectors::{self, Asked, pinned::Pins},
+    exit::Failure,
+    folders,
+    inventory::addresses::Surroundings,
+};
 
 /// The rights of one end.
 #[derive(Debug)]
@@ -61,12 +67,14 @@ impl Reach {
         let pipeline =
             parse(file, &text, &Surroundings::new(places)).map_err(|problems| Failure::usage(problems.render()))?;
         let runtime = runtime(places)?;
+        let pins = Pins::Beside(file);
         let mut found = Vec::new();
         for table in [&pipeline.source, &pipeline.sink] {
-            if connectors::load(&runtime, &table.connector)?.digest() != component.digest() {
+            if connectors::load(&runtime, Asked::of(table, pins), places)?.digest() != component.digest() {
                 continue;
             }
-            let end = load(&runtime, file, table, None)?.map_err(|problems| Failure::usage(problems.render()))?;
+            let end = load(&runtime, (file, pins, places), table, None)?
+                .map_err(|problems| Failure::usage(problems.render()))?;
             found.push(Self::of(&end, table, file)?);
         }
         if found.is_empty() {

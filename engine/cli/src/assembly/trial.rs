@@ -19,7 +19,7 @@ use culvert_host::{
 use culvert_manifest::{ConnectorLimits, Endpoint as Table, Trial as File, parse_trial};
 
 use super::{End, MARK_DIGITS, Terms, load, runtime};
-use crate::{args::Places, exit::Failure, folders, inventory::addresses::Surroundings};
+use crate::{args::Places, connectors::pinned::Pins, exit::Failure, folders, inventory::addresses::Surroundings};
 
 /// Instances that the suite has at the same time, at most.
 const INSTANCES: NonZeroUsize = NonZeroUsize::new(8).unwrap();
@@ -75,7 +75,7 @@ fn read(connector: &str, file: &Path, places: &Places) -> Result<Read, Failure> 
         .map_err(|problems| Failure::usage(problems.render()))?;
     let runtime = runtime(places)?;
     let load = |table: &Table| {
-        let loaded = load(&runtime, file, table, None)?;
+        let loaded = load(&runtime, (file, Pins::Now, places), table, None)?;
         loaded.map_err(|problems| Failure::usage(problems.render()))
     };
     let source = source.as_ref().map(load).transpose()?;

@@ -1,6 +1,8 @@
 //! `engine address`: gives the tables of sources and sinks a name. Stores no secret: what the connector
 //! calls one has to be a reference.
 
+use std::path::Path;
+
 use culvert_flow::records::Kind;
 use culvert_host::runtime::Runtime;
 use culvert_manifest::{Endpoint, Role, parse_address, parse_name};
@@ -11,7 +13,7 @@ use super::run::runtime;
 use crate::{
     args::{Places, address::Address as Asked},
     assembly::{self, MissingFolder, assemble},
-    connectors,
+    connectors::{self, Asked as Named, pinned::Pins},
     exit::{Exit, Failure},
     folders,
     inventory::{
@@ -72,18 +74,22 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
 
 /// Whether the connector takes the table, and no secret stands in it.
 fn accept(endpoint: &Endpoint, places: &Places) -> Result<(), Failure> {
-    let schema = schema_of(endpoint, &assembly::runtime(places)?)?;
+    let schema = schema_of(endpoint, None, (&assembly::runtime(places)?, places))?;
     let refused = |problems: culvert_manifest::Problems| Failure::usage(problems.render());
     endpoint.refuse_clear_secrets(&schema).map_err(refused)?;
     endpoint.check(&schema).map(|_| ()).map_err(refused)
 }
 
-/// What the connector says of the table.
+/// What the connector says of the table; `pipeline` is the file that it stands in, if it's a pipeline's.
 ///
 /// # Errors
 /// There is no such connector, or it can't be this end.
-pub(super) fn schema_of(endpoint: &Endpoint, runtime: &Runtime) -> Result<Value, Failure> {
-    let connector = connectors::load(runtime, &endpoint.connector)?;
+pub(super) fn schema_of(
+    endpoint: &Endpoint,
+    pipeline: Option<&Path>,
+    (runtime, places): (&Runtime, &Places),
+) -> Result<Value, Failure> {
+    let connector = connectors::load(runtime, Named::of(endpoint, pipeline.map_or(Pins::None, Pins::Beside)), places)?;
     let description = connector.description();
     let schema = match endpoint.role {
         Role::Source => &description.source_schema,

@@ -44,7 +44,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
             output::line(&format!("agent {name} made on the tunnel {tunnel}"));
         }
         Asked::Set { name, tunnel, terms } => set(&inventory, places, (name, tunnel.as_deref()), terms)?,
-        Asked::Start { name } => return start::start(&inventory, places, name),
+        Asked::Start { name, tracing } => return start::start(&inventory, places, name, tracing),
         Asked::Show { name, json } => {
             let (_, agent) = inventory.agent(name)?.ok_or_else(|| missing(Kind::Agent, name))?;
             show(name, &agent, &State::of(name, places)?, *json);

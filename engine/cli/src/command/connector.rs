@@ -4,6 +4,8 @@
 mod bench;
 mod inspect;
 mod new;
+mod pull;
+mod push;
 mod test;
 
 use culvert_host::loader::Connector;
@@ -22,12 +24,14 @@ use crate::{
 pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     match asked {
         Asked::New(asked) => new::execute(asked),
+        Asked::Pull(asked) => pull::execute(asked, places),
+        Asked::Push(asked) => push::execute(asked, places),
         Asked::Test(asked) => test::execute(asked, places),
         Asked::Bench(asked) => bench::execute(asked, places),
         Asked::Inspect(asked) => inspect::execute(asked, places),
         Asked::List { json } => {
             let runtime = runtime(places)?;
-            let builtins = culvert_builtin::BUILTINS.iter().map(|builtin| connectors::load(&runtime, builtin.name));
+            let builtins = culvert_builtin::BUILTINS.iter().map(|builtin| connectors::built_in(&runtime, builtin.name));
             let loaded: Vec<Connector> = builtins.collect::<Result<_, _>>()?;
             list(&loaded, *json);
             Ok(Exit::Done)

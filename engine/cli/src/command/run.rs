@@ -22,9 +22,11 @@ use culvert_flow::{
     run::{Job, State, Summary, ThreadPerWorker},
     schedule::Round,
     sync::Cancel,
+    trace,
 };
 use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
 use tokio::task::LocalSet;
+use tracing::{Instrument, Span, field::Empty};
 
 use self::{signals::Signals, together::Joined};
 use crate::{
@@ -165,6 +167,27 @@ pub(super) fn output(assembly: &Assembly, round: u32, json: bool, objects: bool)
 // === impl Runner ===
 
 impl Runner<'_> {
+    /// A round's, where somebody wants traces. Without a path: connectors are named by themselves.
+    fn span(&self, output: &Output, round: u32) -> Span {
+        let labels = self.assembly.labels(None);
+        let [source, sink] = self.assembly.names();
+        tracing::info_span!(
+            target: trace::TARGET,
+            "run",
+            culvert.run = output.run_id(),
+            culvert.pipeline = labels.pipeline,
+            culvert.round = round,
+            culvert.tunnel = labels.tunnel,
+            culvert.source = source,
+            culvert.sink = sink,
+            culvert.state = Empty,
+            culvert.moved = Empty,
+            culvert.failed = Empty,
+            error.r#type = Empty,
+            otel.status_code = Empty,
+        )
+    }
+
     /// One round, until it's done or `until` has come.
     ///
     /// # Errors
@@ -187,12 +210,14 @@ impl Runner<'_> {
         let mut ticks = tokio::time::interval(TICK);
         assembly.tell(true);
         let (source, sink, share) = (Arc::clone(source), Arc::clone(sink), self.share.clone());
-        let mut running = std::pin::pin!(async move {
+        let span = self.span(&output, round.number);
+        let work = async move {
             match share {
                 Some(share) => culvert_flow::run::run_shared(job, share, source, sink, &ThreadPerWorker).await,
                 None => (culvert_flow::run::run(job, source, sink, &ThreadPerWorker).await, None),
             }
-        });
+        };
+        let mut running = std::pin::pin!(work.instrument(span.clone()));
         let mut by_window = false;
         let (summary, totals) = loop {
             tokio::select! {
@@ -210,6 +235,8 @@ impl Runner<'_> {
                 }
             }
         };
+        record(&span, &summary);
+        drop(span);
         let fleet = self.share.as_ref().map(|run| together::totals(run, totals.is_some()));
         output.summary(&summary, fleet.as_ref());
         assembly.tell(false);
@@ -226,6 +253,20 @@ impl Runner<'_> {
         }
         Ok(Ended { summary, by_window, report })
     }
+}
+
+/// What a trace says of a run as a whole.
+fn record(span: &Span, summary: &Summary) {
+    let state = match &summary.state {
+        State::Finished => "finished",
+        State::Interrupted => "interrupted",
+        State::Failed(error) => {
+            trace::judge(span, Some(error));
+            "failed"
+        }
+    };
+    span.record("culvert.state", state);
+    span.record("culvert.moved", summary.moved).record("culvert.failed", summary.failed);
 }
 
 /// The first signal ends the run in order, the second at once. A closing window is no signal.

@@ -15,7 +15,7 @@ use crate::{
 /// A built-in connector can't be loaded.
 pub(crate) fn execute(places: &Places) -> Result<Exit, Failure> {
     let runtime = runtime(places)?;
-    let builtins = culvert_builtin::BUILTINS.iter().map(|builtin| connectors::load(&runtime, builtin.name));
+    let builtins = culvert_builtin::BUILTINS.iter().map(|builtin| connectors::built_in(&runtime, builtin.name));
     let loaded: Vec<Connector> = builtins.collect::<Result<_, _>>()?;
     let schemas: Vec<ConnectorSchemas<'_>> = loaded
         .iter()

@@ -18,6 +18,7 @@ use super::address::schema_of;
 use crate::{
     args::{Places, task::Task as Command},
     assembly::{assemble, runtime},
+    connectors::pinned,
     exit::{Exit, Failure},
     folders,
     inventory::{
@@ -49,8 +50,9 @@ pub(crate) fn execute(command: &Command, places: &Places) -> Result<Exit, Failur
             let pipeline = assemble(file, places)?.pipeline;
             let file = std::path::absolute(file).map_err(Failure::usage)?;
             let text = if inventory.is_fleet { Some(text(&file, &pipeline, places)?) } else { None };
-            let task =
-                Task { file, pipeline: pipeline.name, agent: agent.clone(), asked: Asked::Nothing, times: 0, text };
+            let lock = if inventory.is_fleet { pinned::text(&file)? } else { None };
+            let (pipeline, agent, asked) = (pipeline.name, agent.clone(), Asked::Nothing);
+            let task = Task { file, pipeline, agent, asked, times: 0, text, lock };
             inventory.create(Kind::Task, &name, &task.to_text()?)?;
             output::line(&format!("task {name} made; `engine task start {name}` starts it"));
         }
@@ -100,7 +102,7 @@ fn text(file: &Path, pipeline: &Pipeline, places: &Places) -> Result<String, Fai
     let runtime = runtime(places)?;
     for end in [&pipeline.source, &pipeline.sink] {
         let refused = |problems: culvert_manifest::Problems| Failure::usage(problems.render());
-        end.refuse_clear_secrets(&schema_of(end, &runtime)?).map_err(refused)?;
+        end.refuse_clear_secrets(&schema_of(end, Some(file), (&runtime, places))?).map_err(refused)?;
     }
     folders::read_text(file).map_err(|error| Failure::usage(format!("can't read {}: {error}", file.display())))
 }

@@ -29,6 +29,9 @@ pub(crate) struct Task {
     /// What the file says, in a fleet: other machines don't have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) text: Option<String>,
+    /// What the lock beside it says, in a fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lock: Option<String>,
 }
 
 /// What was asked for last.

@@ -6,6 +6,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use tracing::Span;
+
 use super::{Event, Job, Tally, book::Book, crew::Crew, queue::Queue, shared::Shared};
 use crate::{
     compare::SkipReason,
@@ -52,6 +54,8 @@ pub(super) struct Context {
     pub(super) systemic: Mutex<Streak>,
     /// Only of a plan.
     pub(super) tallies: Option<Mutex<Tallies>>,
+    /// What everybody works within, where somebody wants traces.
+    pub(super) span: Span,
     /// Only of a run of several agents.
     pub(super) shared: Option<Arc<Shared>>,
 }
@@ -112,6 +116,7 @@ impl Context {
             fatal: Mutex::default(),
             systemic: Mutex::default(),
             tallies,
+            span: Span::current(),
             shared: None,
         }
     }

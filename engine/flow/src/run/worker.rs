@@ -12,6 +12,7 @@ use std::{
 };
 
 use tokio::time::{Instant, timeout};
+use tracing::{Instrument, Span};
 
 use super::{
     Context, Event, NextAttempt, content_bytes,
@@ -29,6 +30,7 @@ use crate::{
     sink::{OpenSink, Replace, Sink},
     source::{OpenSource, Source},
     sync::lock,
+    trace,
     transfer::{self, Failure, GRACE, Gauge, Moved},
 };
 
@@ -69,6 +71,8 @@ struct Task {
     decided: bool,
     /// An attempt failed verification.
     mismatched: bool,
+    /// Its own, where somebody wants traces.
+    span: Span,
 }
 
 enum Outcome {
@@ -165,7 +169,12 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     /// Moves an object, of which the first attempt may have failed already.
     /// True where a store had no place for this worker and the object is back in the queue.
-    async fn object(&mut self, listed: Listed, mut failed: Option<Failure>) -> bool {
+    async fn object(&mut self, listed: Listed, failed: Option<Failure>) -> bool {
+        let span = trace::object(&listed.object);
+        self.try_object(listed, failed).instrument(span).await
+    }
+
+    async fn try_object(&mut self, listed: Listed, mut failed: Option<Failure>) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
         let mut retry = Retry::new(context.policy, listed.attempts);
@@ -174,7 +183,12 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let crowded = loop {
             let attempt = match failed.take() {
                 Some(failure) => Err(failure),
-                None => self.attempt(&mut task, retry.attempt(), gauge).await,
+                None => {
+                    let span = trace::attempt(retry.attempt());
+                    let attempt = self.attempt(&mut task, retry.attempt(), gauge).instrument(span.clone()).await;
+                    trace::judge(&span, attempt.as_ref().err().map(|failure| &failure.error));
+                    attempt
+                }
             };
             let failure = match attempt {
                 Ok(outcome) => {
@@ -265,6 +279,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         let context = &self.context;
         match outcome {
             Outcome::Moved(moved) => {
+                trace::outcome("moved");
                 context.moved(&object, &moved, attempts, mismatched);
                 if let Some(folder) = &folder {
                     folder.touch();
@@ -272,6 +287,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 }
             }
             Outcome::Skipped(reason) => {
+                trace::outcome("skipped");
                 context.expect_instead(&object, 0);
                 context.skipped(&object, reason);
                 if let Some(folder) = &folder {
@@ -410,7 +426,9 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
 
     /// An object can't be moved; unless it only was interrupted.
     fn give_up(&self, object: &Object, error: Error, attempts: u32) {
+        trace::judge(&Span::current(), Some(&error));
         if !self.context.is_stopped() {
+            trace::outcome("failed");
             self.context.expect_instead(object, 0);
             self.context.failed(object.key.as_str().to_owned(), error, attempts);
         }
@@ -432,7 +450,7 @@ impl Task {
     fn of(listed: Listed) -> Self {
         let Listed { object, folder, attempts, absent, mismatched } = listed;
         let again = attempts > 0;
-        Self { object, folder, stale: again, absent, decided: again, mismatched }
+        Self { object, folder, stale: again, absent, decided: again, mismatched, span: Span::current() }
     }
 }
 

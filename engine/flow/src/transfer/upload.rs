@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tracing::Span;
+
 use super::StoredPart;
 use crate::{
     error::Error,
@@ -36,6 +38,8 @@ pub(crate) struct Upload {
     pub(crate) mismatched: bool,
     /// The store copies the parts by itself.
     pub(crate) copied: bool,
+    /// Its object's, where somebody wants traces: ends with it.
+    pub(crate) span: Span,
     part_size: u64,
     /// A part is handed out when the one before is stored.
     ordered: bool,
@@ -97,7 +101,19 @@ impl Upload {
             closed: false,
         };
         let (journaled, mismatched, copied, ordered) = (None, false, false, false);
-        Self { object, token, attempt, journaled, mismatched, copied, part_size, ordered, state: Mutex::new(state) }
+        let span = Span::none();
+        Self {
+            object,
+            token,
+            attempt,
+            journaled,
+            mismatched,
+            copied,
+            span,
+            part_size,
+            ordered,
+            state: Mutex::new(state),
+        }
     }
 
     /// Where `ordered`, one part at a time.

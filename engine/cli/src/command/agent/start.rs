@@ -12,7 +12,7 @@ use culvert_flow::records::Kind;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    args::Places,
+    args::{Places, tracing::Tracing},
     command::{run, task::process},
     exit::{Exit, Failure},
     folders,
@@ -34,6 +34,7 @@ struct Working<'a> {
     name: &'a str,
     inventory: &'a Inventory,
     places: &'a Places,
+    tracing: &'a Tracing,
     seat: Seat,
     task: Option<Running>,
     /// Whether the last look failed: told on its edges.
@@ -50,10 +51,10 @@ struct Running {
 
 /// # Errors
 /// There is no such agent, or somebody else works as it.
-pub(super) fn start(inventory: &Inventory, places: &Places, name: &str) -> Result<Exit, Failure> {
+pub(super) fn start(inventory: &Inventory, places: &Places, name: &str, tracing: &Tracing) -> Result<Exit, Failure> {
     inventory.agent(name)?.ok_or_else(|| missing(Kind::Agent, name))?;
     let seat = Seat::serve(name, places)?;
-    let mut working = Working { name, inventory, places, seat, task: None, is_lost: false };
+    let mut working = Working { name, inventory, places, tracing, seat, task: None, is_lost: false };
     output::line(&format!("agent {name} waits for tasks"));
     run::runtime()?.block_on(async {
         let mut signals = run::signals::Signals::new()?;
@@ -105,6 +106,7 @@ impl Working<'_> {
 
     fn run(&mut self, name: String, task: &Task) -> Result<(), Failure> {
         let (mut command, _) = process::command(&name, task, Some(self.name), self.places)?;
+        self.tracing.hand_over(&mut command);
         seat::hand_down(&mut command);
         self.seat.work_on(Some(&task.pipeline))?;
         let started = command.spawn();

@@ -43,11 +43,11 @@ pub(super) fn address(address: &Address) -> Facts {
 }
 
 pub(super) fn task(task: &Task) -> Facts {
-    // In a fleet the file's text is kept, which isn't shown.
-    let content = task
-        .text
-        .as_ref()
-        .map(|text| format!("{:08x}", crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, text.as_bytes())));
+    // In a fleet the file's text is kept, with its lock's, which isn't shown.
+    let content = task.text.as_ref().map(|text| {
+        let all = [text.as_str(), task.lock.as_deref().unwrap_or_default()].concat();
+        format!("{:08x}", crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, all.as_bytes()))
+    });
     said([
         ("file", json!(task.file)),
         ("content", json!(content)),

@@ -111,7 +111,7 @@ pub(super) fn check(
     let runtime = assembly::runtime(places)?;
     for address in declared.addresses.values() {
         let wrong = |message: String| address.problem("connector", message, "name another one");
-        conform(&address.value.endpoint, &runtime, true, wrong, problems);
+        conform((&address.value.endpoint, None), (&runtime, places), true, wrong, problems);
     }
     for (name, task) in &declared.tasks {
         if let Some(agent) = &task.value.agent
@@ -128,15 +128,15 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Whether the connector takes the table. `clear`: secrets that are written down are refused.
+/// Whether the connector takes the table, of this pipeline if it's one's. `clear`: secrets that are written down are refused.
 fn conform(
-    endpoint: &Endpoint,
-    runtime: &Runtime,
+    (endpoint, pipeline): (&Endpoint, Option<&Path>),
+    loading: (&Runtime, &Places),
     clear: bool,
     wrong: impl Fn(String) -> culvert_manifest::Problem,
     problems: &mut Problems,
 ) {
-    let schema = match schema_of(endpoint, runtime) {
+    let schema = match schema_of(endpoint, pipeline, loading) {
         Ok(schema) => schema,
         Err(failure) => return problems.push(wrong(failure.to_string())),
     };
@@ -193,7 +193,7 @@ fn pipeline(
             task.problem("file", message, "correct the pipeline")
         };
         // In a fleet its text is stored.
-        conform(end, runtime, inventory.is_fleet, wrong, problems);
+        conform((end, Some(path)), (runtime, places), inventory.is_fleet, wrong, problems);
     }
     Ok(Some(Named { pipeline: name, tunnel, addresses: asked.into_iter().map(|(_, name)| name).collect() }))
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     args::{Places, agent::Network},
+    connectors::pinned,
     exit::Failure,
     inventory::{
         Inventory,
@@ -84,7 +85,8 @@ pub(super) fn of(reading: &mut Reading, inventory: &Inventory, places: &Places) 
         let (pipeline, agent) = (named.pipeline.clone(), entry.value.agent.clone());
         let text =
             if inventory.is_fleet { Some(crate::folders::read_text(&file).map_err(Failure::usage)?) } else { None };
-        let task = Task { file, pipeline, agent, asked: Asked::Nothing, times: 0, text };
+        let lock = if inventory.is_fleet { pinned::text(&file)? } else { None };
+        let task = Task { file, pipeline, agent, asked: Asked::Nothing, times: 0, text, lock };
         let known = inventory.find_task(name)?;
         let is_changed = known.as_ref().is_some_and(|it| facts::task(it) != facts::task(&task));
         let standing = known.as_ref().filter(|_| is_changed).map(|it| it.standing(places)).transpose()?;

@@ -22,7 +22,7 @@ const WIDTH: usize = 14;
 /// # Errors
 /// It's no connector, imports what nothing grants, or isn't in the pipeline.
 pub(super) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
-    let connector = connectors::load(&runtime(places)?, &asked.connector)?;
+    let connector = connectors::load(&runtime(places)?, connectors::Asked::by_hand(&asked.connector), places)?;
     let reach = asked.pipeline.as_deref().map(|file| Reach::under(file, &connector, places)).transpose()?;
     if asked.json {
         let mut described = described(&connector);

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use culvert_manifest::Lock;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{args::Places, exit::Failure, fleet, folders, inventory::tasks::Task};
@@ -80,6 +81,14 @@ pub(in crate::command) fn command(
         Some(text) => {
             let file = folder.join(format!("{name}.toml"));
             fs::write(&file, text).map_err(failed)?;
+            match &task.lock {
+                Some(lock) => fs::write(Lock::path(&file), lock).map_err(failed)?,
+                // Of an earlier task by this name.
+                None => match fs::remove_file(Lock::path(&file)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+                    _ => {}
+                },
+            }
             file
         }
         None => task.file.clone(),

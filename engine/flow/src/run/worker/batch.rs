@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tracing::{Instrument, Span};
+
 use super::{Outcome, Task, Worker};
 use crate::{
     compare::SkipReason,
@@ -16,6 +18,7 @@ use crate::{
     },
     sink::OpenSink,
     source::OpenSource,
+    trace,
     transfer::{self, Failure, Together},
 };
 
@@ -37,7 +40,8 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         // A source that's far away has a batch read in pieces.
         while rest.len() > 1 {
             let before = rest.len();
-            let (left, failed) = self.together(rest).await;
+            let span = trace::batch(before, rest.iter().map(|listed| content_bytes(&listed.object)).sum());
+            let (left, failed) = self.together(rest).instrument(span).await;
             rest = left;
             alone.extend(failed);
             if rest.len() == before || self.context.is_stopped() {
@@ -74,6 +78,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
             Ok(results) => results,
             Err(failure) => {
                 let error = self.settle_failure(failure, &first).await;
+                trace::judge(&Span::current(), Some(&error));
                 tracing::debug!(%error, objects = batch.len(), "a batch failed: its objects are moved one by one");
                 return (Vec::new(), batch.into_iter().map(|listed| (listed, None)).collect());
             }

@@ -5,6 +5,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 use super::{Outcome, Task, Worker};
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     run::{crew::is_crowded, queue::Listed},
     sink::{OpenSink, Part, Replace, Sink},
     source::OpenSource,
+    trace,
     transfer::{self, Closing, Failure, Finished, Gauge, Moved, StoredPart, Upload, settle},
 };
 
@@ -87,6 +89,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         gauge: Gauge<'_>,
     ) -> Result<Outcome, Failure> {
         upload.mismatched = task.mismatched;
+        upload.span = task.span.clone();
         upload.hold(task.folder.take());
         if let Some(closing) = upload.close_whole() {
             self.close(&upload, closing, gauge).await;
@@ -134,30 +137,17 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     pub(super) async fn part(&mut self, upload: &Arc<Upload>, part: Part) -> bool {
         let context = Arc::clone(&self.context);
         let gauge = self.gauge(&context);
-        let key = &upload.object.key;
-        let mut retry = Retry::new(context.policy, 0);
-        gauge.slot.begin(key, part.length);
-        let result = loop {
-            let failure = match self.try_part(upload, part, gauge).await {
-                Ok(stored) => break Ok(stored),
-                Err(failure) if is_crowded(&failure) && context.crew.may_leave() => {
-                    if let Some(closing) = upload.give_back(part) {
-                        self.close(upload, closing, gauge).await;
-                    } else if let Some(upload) = context.queue.offer(Arc::clone(upload)) {
-                        self.end_upload(&upload).await;
-                    }
-                    gauge.slot.end();
-                    return true;
-                }
-                Err(failure) => failure,
-            };
-            if [Code::CHANGED, Code::UPLOAD_GONE].contains(&failure.error.code) {
-                // No part of it is worth anything any more.
-                break Err(self.settle_failure(failure, key).await);
+        gauge.slot.begin(&upload.object.key, part.length);
+        let span = trace::part(&upload.span, part);
+        let moved = self.move_part(upload, part, gauge).instrument(span).await;
+        let Some(result) = moved else {
+            if let Some(closing) = upload.give_back(part) {
+                self.close(upload, closing, gauge).await;
+            } else if let Some(upload) = context.queue.offer(Arc::clone(upload)) {
+                self.end_upload(&upload).await;
             }
-            if let Err(error) = self.again(failure, &mut retry, key, Some(part.number)).await {
-                break Err(error);
-            }
+            gauge.slot.end();
+            return true;
         };
         if let Ok(stored) = &result {
             context.crew.succeed();
@@ -175,6 +165,32 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
         gauge.slot.end();
         self.manners.forget();
         false
+    }
+
+    /// Writes a part, again where that may help; none where a store had no place for this worker.
+    async fn move_part(&mut self, upload: &Upload, part: Part, gauge: Gauge<'_>) -> Option<Result<StoredPart, Error>> {
+        let context = Arc::clone(&self.context);
+        let key = &upload.object.key;
+        let mut retry = Retry::new(context.policy, 0);
+        let result = loop {
+            let span = trace::attempt(retry.attempt());
+            let tried = self.try_part(upload, part, gauge).instrument(span.clone()).await;
+            trace::judge(&span, tried.as_ref().err().map(|failure| &failure.error));
+            let failure = match tried {
+                Ok(stored) => break Ok(stored),
+                Err(failure) if is_crowded(&failure) && context.crew.may_leave() => return None,
+                Err(failure) => failure,
+            };
+            if [Code::CHANGED, Code::UPLOAD_GONE].contains(&failure.error.code) {
+                // No part of it is worth anything any more.
+                break Err(self.settle_failure(failure, key).await);
+            }
+            if let Err(error) = self.again(failure, &mut retry, key, Some(part.number)).await {
+                break Err(error);
+            }
+        };
+        trace::judge(&Span::current(), result.as_ref().err());
+        Some(result)
     }
 
     pub(super) fn note_part(&self, upload: &Upload, stored: &StoredPart) {
@@ -198,11 +214,16 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
     }
 
     async fn close(&mut self, upload: &Upload, closing: Closing, gauge: Gauge<'_>) {
+        self.end_object(upload, closing, gauge).instrument(upload.span.clone()).await;
+    }
+
+    async fn end_object(&mut self, upload: &Upload, closing: Closing, gauge: Gauge<'_>) {
         let (error, folder) = match closing {
             // A commit begun now would take the time that the abort has.
             Closing::Commit(finished) if self.context.is_stopped() => (stopped(), finished.folder),
             Closing::Commit(finished) => match self.commit_proven(upload, &finished, gauge).await {
                 Ok(moved) => {
+                    trace::outcome("moved");
                     self.context.moved(&upload.object, &moved, upload.attempt, upload.mismatched);
                     if let Some(folder) = &finished.folder {
                         folder.touch();
@@ -283,6 +304,7 @@ impl<So: OpenSource, Si: OpenSink> Worker<So, Si> {
                 });
             }
             Err(error) if self.context.terms.replace == Replace::Never && error.code == Code::ALREADY_EXISTS => {
+                trace::outcome("skipped");
                 self.context.expect_instead(object, 0);
                 self.context.skipped(object, SkipReason::Exists);
                 if let Some(folder) = folder {
