@@ -29,6 +29,9 @@ fn nothing_is_told_unasked() {
     scratch.start_as(&["run", pipeline.to_str().unwrap()], &asked).wait().expect_code(0);
     assert_eq!(named(&collector.spans(), "object").len(), 1);
     assert!(collector.services().iter().all(|service| service == "nightly"));
+    // Without traces, logs are as they were.
+    let shown = scratch.engine(&["run", pipeline.to_str().unwrap(), "--restart", "--log-level", "trace"]);
+    assert!(shown.expect_code(0).errors.contains("TRACE"), "nothing is logged");
     // Commands that move nothing say nothing, and logs are without spans.
     let before = collector.requests().len();
     scratch.start_as(&["validate", pipeline.to_str().unwrap()], &asked).wait().expect_code(0);

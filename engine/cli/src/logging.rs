@@ -27,7 +27,12 @@ pub(crate) fn start(arguments: &Logging, traces: Option<&Traces>) {
         LogFormat::Json => lines.json().boxed(),
     };
     let lines = lines.with_filter(filter.and(not_traced));
-    tracing_subscriber::registry().with(lines).with(traces.map(Traces::layer)).init();
+    let registry = tracing_subscriber::registry().with(lines);
+    // A layer that is none would tell everybody that nothing is listened to.
+    match traces {
+        Some(traces) => registry.with(traces.layer()).init(),
+        None => registry.init(),
+    }
     if let Some(error) = refused {
         tracing::warn!(level = arguments.log_level, %error, "unknown log level, using warn");
     }
