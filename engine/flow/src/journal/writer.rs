@@ -74,13 +74,16 @@ struct Figures {
     bytes_moved: i64,
 }
 
+/// A run's beginning once it's written, and who waits for it.
+type Begun = (Option<Started>, Sender<Result<Started, Error>>);
+
 /// What a group leaves to do once it's on disk.
 #[derive(Default)]
 struct Group {
     objects: usize,
     flushed: Vec<Sender<Result<(), Error>>>,
     /// Who waits for a run's beginning, and the run once it's written.
-    begun: Option<(Option<Started>, Sender<Result<Started, Error>>)>,
+    begun: Option<Begun>,
     /// Nothing more follows.
     last: bool,
 }
@@ -399,7 +402,7 @@ mod tests {
         let (reply, answer) = bounded(1);
         writer.turn(Some(Entry::Begin { round: 1, meter: Arc::default(), now: SystemTime::now(), reply }));
         // A sender that's dropped would say nothing, and whoever waits might look for the reason too early.
-        let error = answer.recv().expect("an answer").err().expect("there's no table");
+        let error = answer.recv().expect("an answer").expect_err("there's no table");
         assert!(error.message.contains("runs"), "{error}");
     }
 }
