@@ -11,7 +11,7 @@ const TARGET: &str = "wasm32-wasip2";
 /// The profile in the root `Cargo.toml`.
 const PROFILE: &str = "guest";
 /// Folders under `plugins/`; each is the package `culvert-<folder>`.
-const CONNECTORS: [&str; 4] = ["local", "s3", "oss", "ftp"];
+const CONNECTORS: [&str; 6] = ["local", "s3", "oss", "ftp", "zstd", "age"];
 
 fn main() {
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join("../..");

@@ -11,11 +11,13 @@ pub struct Builtin {
 }
 
 /// Every built-in connector, by name.
-pub const BUILTINS: [Builtin; 4] = [
+pub const BUILTINS: [Builtin; 6] = [
     Builtin { name: "local", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/local.wasm")) },
     Builtin { name: "s3", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/s3.wasm")) },
     Builtin { name: "oss", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/oss.wasm")) },
     Builtin { name: "ftp", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/ftp.wasm")) },
+    Builtin { name: "zstd", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/zstd.wasm")) },
+    Builtin { name: "age", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/age.wasm")) },
 ];
 
 /// The built-in connector of this name.

@@ -1,6 +1,7 @@
 //! From a pipeline file to a run that can start: connectors loaded, their tables checked, their
 //! grants derived, the tunnel found. Moves nothing.
 
+mod transforms;
 pub(crate) mod trial;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use culvert_flow::{
     journal::Identity,
     rules::Limits as TunnelLimits,
+    transform::{Passage, Transformed},
     tunnel::{Tunnel, lease::Keeper},
 };
 use culvert_host::{
@@ -23,9 +25,11 @@ use culvert_host::{
     loader::Connector,
     requests::Requests,
     runtime::Runtime,
+    transform::TransformEndpoint,
 };
 use culvert_manifest::{ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, Role, TunnelRef, parse};
 
+use self::transforms::Transforms;
 use crate::{
     args::{Places, agent::Network as AgentNetwork},
     connectors,
@@ -50,6 +54,7 @@ pub(crate) struct Assembly {
     pub(crate) state: PathBuf,
     source: End,
     sink: End,
+    transforms: Transforms,
     /// The mark on what it leaves unfinished.
     pub(crate) owner: String,
     /// Reads reports, where they are to be put at the sink.
@@ -82,6 +87,9 @@ const LOCAL: &str = "local";
 /// Length of a mark in hex digits.
 const MARK_DIGITS: usize = 8;
 
+/// The source as a run sees it.
+pub(crate) type Route = Transformed<SourceEndpoint, TransformEndpoint>;
+
 /// What is done about a sink's folder that isn't there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MissingFolder {
@@ -93,7 +101,8 @@ pub(crate) enum MissingFolder {
 
 /// Both ends, ready to be opened by workers.
 pub(crate) struct Ends {
-    pub(crate) source: SourceEndpoint,
+    /// Behind the transforms, if there are any.
+    pub(crate) source: Route,
     pub(crate) sink: SinkEndpoint,
     /// Stands in for a sink's folder that isn't there, for as long as it's looked at.
     _stand_in: Option<tempfile::TempDir>,
@@ -133,13 +142,14 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
     let runtime = runtime(places)?;
     let source = load(&runtime, file, &pipeline.source, stand.network)?;
     let sink = load(&runtime, file, &pipeline.sink, stand.network)?;
-    let (mut source, mut sink) = match (source, sink) {
-        (Ok(source), Ok(sink)) => (source, sink),
-        (Err(mut problems), Err(others)) => {
-            problems.append(others);
-            return Err(Failure::usage(problems.render()));
+    let transforms = Transforms::load(&runtime, file, &pipeline)?;
+    let (mut source, mut sink, transforms) = match (source, sink, transforms) {
+        (Ok(source), Ok(sink), Ok(transforms)) => (source, sink, transforms),
+        (source, sink, transforms) => {
+            let mut all = Problems::default();
+            [source.err(), sink.err(), transforms.err()].into_iter().flatten().for_each(|it| all.append(it));
+            return Err(Failure::usage(all.render()));
         }
-        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(Failure::usage(problems.render())),
     };
     if let Some(bind) = stand.bind {
         [&mut source, &mut sink].into_iter().try_for_each(|end| end.start_from(&bind))?;
@@ -149,7 +159,7 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
     let owner = mark(&state, "owner")?;
     let reports = pipeline.report.to_sink.then(|| connectors::load(&runtime, LOCAL)).transpose()?;
     let tunnel = if shared.is_some() { Tunnel::leased() } else { Tunnel::new(tunnel_limits) };
-    Ok(Assembly { pipeline, tunnel_limits, tunnel, shared, state, source, sink, owner, reports })
+    Ok(Assembly { pipeline, tunnel_limits, tunnel, shared, state, source, sink, transforms, owner, reports })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -203,6 +213,7 @@ fn load(
     let schema = match table.role {
         Role::Source => &description.source_schema,
         Role::Sink => &description.sink_schema,
+        Role::Transform => &description.transform_schema,
     };
     let Some(schema) = schema else {
         return Err(located(&format!("the connector {:?} can't be a {role}", description.name)));
@@ -313,9 +324,20 @@ impl Assembly {
         let sink = self.endpoint(&self.sink, folder, true)?;
         let source = SourceEndpoint::new(source).map_err(Failure::usage)?;
         let sink = SinkEndpoint::new(sink).map_err(Failure::usage)?;
-        let sink = if self.pipeline.server_side_copy { sink.copying_from(&source) } else { sink };
+        // A store that copies by itself transforms nothing.
+        let copies = self.pipeline.server_side_copy && self.transforms.is_empty();
+        let sink = if copies { sink.copying_from(&source) } else { sink };
+        let source = Route::new(source, self.transforms.endpoints(), self.passage());
         let _keeper = self.shared.as_ref().map(|shared| shared.keep(&self.tunnel)).transpose()?;
         Ok(Ends { source, sink, _stand_in: stand_in, _keeper })
+    }
+
+    fn passage(&self) -> Passage {
+        Passage {
+            tunnel: self.tunnel.clone(),
+            verify: self.pipeline.transfer.verify,
+            max_object: self.pipeline.limits.max_object,
+        }
     }
 
     /// A folder with reports as a source; none where they aren't to be put at the sink.
@@ -344,7 +366,9 @@ impl Assembly {
     pub(crate) fn identity(&self, confined: bool) -> Identity {
         let rules: Vec<_> = self.pipeline.selection.hits().into_iter().map(|hits| hits.rule).collect();
         let selection = if confined { format!("a list of keys, {:x}", seed()) } else { rules.join("\n") };
-        Identity { source: self.source.identity.clone(), sink: self.sink.identity.clone(), selection }
+        // What arrives is the transforms' too.
+        let sink = self.sink.identity.clone() + self.transforms.identity();
+        Identity { source: self.source.identity.clone(), sink, selection }
     }
 
     /// What the figures of its runs are called by.
@@ -358,9 +382,10 @@ impl Assembly {
         }
     }
 
-    /// Of the connectors' builds, the source's and the sink's.
-    pub(crate) fn digests(&self) -> [&str; 2] {
-        [self.source.connector.digest(), self.sink.connector.digest()]
+    /// Of the connectors' builds: the source's, the sink's, and the transforms'.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = &str> {
+        let ends = [self.source.connector.digest(), self.sink.connector.digest()];
+        ends.into_iter().chain(self.transforms.digests())
     }
 
     /// Says whether a round is under way, where this process works as an agent.

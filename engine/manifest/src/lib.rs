@@ -43,7 +43,7 @@ pub use engine_file::{EngineFile, parse_engine};
 pub use environment::{Environment, MAX_SECRET_FILE_BYTES, ProcessEnvironment};
 pub use hours::{Hours, format_period};
 pub use kind::parse_name;
-pub use pipeline::{ConnectorLimits, Pipeline, Report, TunnelRef, parse};
+pub use pipeline::{ConnectorLimits, MAX_TRANSFORMS, Pipeline, Report, TunnelRef, parse};
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Problems};
 pub use secret::Secret;
 pub use tree::MAX_FILE_BYTES;

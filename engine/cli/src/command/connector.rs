@@ -38,13 +38,11 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn roles(connector: &Connector) -> &'static str {
-    let description = connector.description();
-    match (&description.source_schema, &description.sink_schema) {
-        (Some(_), Some(_)) => "source, sink",
-        (Some(_), None) => "source",
-        _ => "sink",
-    }
+fn roles(connector: &Connector) -> String {
+    let it = connector.description();
+    let all = [("source", &it.source_schema), ("sink", &it.sink_schema), ("transform", &it.transform_schema)];
+    let roles: Vec<&str> = all.into_iter().filter(|(_, schema)| schema.is_some()).map(|(role, _)| role).collect();
+    roles.join(", ")
 }
 
 fn list(loaded: &[Connector], as_json: bool) {
@@ -72,7 +70,14 @@ fn inspect(connector: &Connector) {
     for import in connector.imports() {
         output::line(&format!("  {import}"));
     }
-    for (role, schema) in [("source", &it.source_schema), ("sink", &it.sink_schema)] {
+    if it.transform_schema.is_some() {
+        output::line(
+            "as a transform it's granted nothing: no folder, no server, and a clock that stands still; random numbers are had by all",
+        );
+    }
+    for (role, schema) in
+        [("source", &it.source_schema), ("sink", &it.sink_schema), ("transform", &it.transform_schema)]
+    {
         let Some(properties) = schema.as_ref().and_then(|schema| schema["properties"].as_object()) else { continue };
         output::line(&format!("[{role}]"));
         for (name, property) in properties {
@@ -94,5 +99,6 @@ fn described(connector: &Connector) -> Value {
         "imports": connector.imports(),
         "source_schema": it.source_schema,
         "sink_schema": it.sink_schema,
+        "transform_schema": it.transform_schema,
     })
 }
