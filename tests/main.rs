@@ -14,4 +14,5 @@ mod s3;
 mod samples;
 mod scenarios;
 mod throttle;
+mod transform;
 mod tunnel;
