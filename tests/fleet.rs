@@ -5,6 +5,7 @@ mod commands;
 mod hosts;
 mod runs;
 mod sharing;
+mod transformed;
 
 use crate::harness::{Ended, Running, Scratch, nats::Nats};
 

@@ -1,6 +1,7 @@
 //! What every system test needs: a folder of its own, the real `engine`, seeded trees, and a way to
 //! say how two trees differ. Nothing here passes because something is missing.
 
+pub(crate) mod age;
 pub(crate) mod disk;
 pub(crate) mod ftp;
 pub(crate) mod gate;

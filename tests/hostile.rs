@@ -8,14 +8,16 @@ mod listing;
 mod sandbox;
 mod sink;
 mod source;
+mod transform;
 mod upload;
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::{DirBuilderExt, symlink},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
-    sync::OnceLock,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -43,18 +45,25 @@ const WAYS: [(&str, &str); 7] = [
 
 /// The hostile connector, built once by this process; cargo itself keeps processes apart.
 pub(crate) fn guest() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
+    build("culvert-hostile")
+}
+
+/// A connector of the tests', built once by this process.
+fn build(package: &'static str) -> &'static Path {
+    static BUILT: Mutex<BTreeMap<&str, &Path>> = Mutex::new(BTreeMap::new());
+    BUILT.lock().unwrap_or_else(PoisonError::into_inner).entry(package).or_insert_with(|| {
         let target = Path::new(ROOT).join("target/guests");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(ROOT).args(["build", "--locked", "--quiet", "--profile", "guest"]);
-        cargo.args(["--target", "wasm32-wasip2", "--package", "culvert-hostile", "--target-dir"]).arg(&target);
+        cargo.args(["--target", "wasm32-wasip2", "--package", package, "--target-dir"]).arg(&target);
         // What the outer cargo was told is about the host.
         for name in ["CARGO_TARGET_DIR", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER"] {
             cargo.env_remove(name);
         }
-        assert!(cargo.status().unwrap().success(), "the hostile connector doesn't compile");
-        target.join("wasm32-wasip2/guest/culvert_hostile.wasm")
+        assert!(cargo.status().unwrap().success(), "{package} doesn't compile");
+        // For as long as the tests run.
+        let built = target.join(format!("wasm32-wasip2/guest/{}.wasm", package.replace('-', "_")));
+        Box::leak(built.into_boxed_path())
     })
 }
 

@@ -19,4 +19,5 @@ mod samples;
 mod scenarios;
 mod throttle;
 mod traces;
+mod transform;
 mod tunnel;

@@ -11,7 +11,7 @@ const TARGET: &str = "wasm32-wasip2";
 /// The profile in the root `Cargo.toml`.
 const PROFILE: &str = "guest";
 /// Folders under `plugins/`; each is the package `culvert-<folder>`.
-const CONNECTORS: [&str; 5] = ["local", "s3", "oss", "ftp", "http"];
+const CONNECTORS: [&str; 7] = ["local", "s3", "oss", "ftp", "http", "zstd", "age"];
 
 fn main() {
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join("../..");

@@ -92,5 +92,5 @@ fn a_component_that_the_pipeline_doesnt_use_is_told_apart() {
     let scratch = Scratch::new();
     let ended = inspect(&scratch, "s3", &scratch.local("source"), &scratch.local("sink"), &[]);
     ended.expect_code(1);
-    assert!(ended.errors.contains("neither is the component"), "{}", ended.errors);
+    assert!(ended.errors.contains("none is the component"), "{}", ended.errors);
 }

@@ -11,12 +11,14 @@ pub struct Builtin {
 }
 
 /// Every built-in connector, by name.
-pub const BUILTINS: [Builtin; 5] = [
+pub const BUILTINS: [Builtin; 7] = [
     Builtin { name: "local", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/local.wasm")) },
     Builtin { name: "s3", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/s3.wasm")) },
     Builtin { name: "oss", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/oss.wasm")) },
     Builtin { name: "ftp", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/ftp.wasm")) },
     Builtin { name: "http", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/http.wasm")) },
+    Builtin { name: "zstd", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/zstd.wasm")) },
+    Builtin { name: "age", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/age.wasm")) },
 ];
 
 /// The built-in connector of this name.

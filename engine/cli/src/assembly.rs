@@ -2,6 +2,7 @@
 //! grants derived, the tunnel found. Moves nothing.
 
 pub(crate) mod reach;
+mod transforms;
 pub(crate) mod trial;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use culvert_flow::{
     journal::Identity,
     rules::Limits as TunnelLimits,
+    transform::{Passage, Transformed},
     tunnel::{Tunnel, lease::Keeper},
 };
 use culvert_host::{
@@ -24,9 +26,11 @@ use culvert_host::{
     loader::Connector,
     requests::Requests,
     runtime::Runtime,
+    transform::TransformEndpoint,
 };
 use culvert_manifest::{ConnectorLimits, Endpoint as Table, Grant, Pipeline, Problems, Role, TunnelRef, parse};
 
+use self::transforms::Transforms;
 use crate::{
     args::{Places, agent::Network as AgentNetwork},
     connectors::{self, Asked, pinned::Pins},
@@ -51,6 +55,7 @@ pub(crate) struct Assembly {
     pub(crate) state: PathBuf,
     source: End,
     sink: End,
+    transforms: Transforms,
     /// The mark on what it leaves unfinished.
     pub(crate) owner: String,
     /// Reads reports, where they are to be put at the sink.
@@ -83,6 +88,9 @@ const LOCAL: &str = "local";
 /// Length of a mark in hex digits.
 const MARK_DIGITS: usize = 8;
 
+/// The source as a run sees it.
+pub(crate) type Route = Transformed<SourceEndpoint, TransformEndpoint>;
+
 /// What is done about a sink's folder that isn't there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MissingFolder {
@@ -94,7 +102,8 @@ pub(crate) enum MissingFolder {
 
 /// Both ends, ready to be opened by workers.
 pub(crate) struct Ends {
-    pub(crate) source: SourceEndpoint,
+    /// Behind the transforms, if there are any.
+    pub(crate) source: Route,
     pub(crate) sink: SinkEndpoint,
     /// Stands in for a sink's folder that isn't there, for as long as it's looked at.
     _stand_in: Option<tempfile::TempDir>,
@@ -134,13 +143,14 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
     let runtime = runtime(places)?;
     let source = load(&runtime, (file, Pins::Beside(file), places), &pipeline.source, stand.network)?;
     let sink = load(&runtime, (file, Pins::Beside(file), places), &pipeline.sink, stand.network)?;
-    let (mut source, mut sink) = match (source, sink) {
-        (Ok(source), Ok(sink)) => (source, sink),
-        (Err(mut problems), Err(others)) => {
-            problems.append(others);
-            return Err(Failure::usage(problems.render()));
+    let transforms = Transforms::load(&runtime, (file, places), &pipeline)?;
+    let (mut source, mut sink, transforms) = match (source, sink, transforms) {
+        (Ok(source), Ok(sink), Ok(transforms)) => (source, sink, transforms),
+        (source, sink, transforms) => {
+            let mut all = Problems::default();
+            [source.err(), sink.err(), transforms.err()].into_iter().flatten().for_each(|it| all.append(it));
+            return Err(Failure::usage(all.render()));
         }
-        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(Failure::usage(problems.render())),
     };
     if let Some(bind) = stand.bind {
         [&mut source, &mut sink].into_iter().try_for_each(|end| end.start_from(&bind))?;
@@ -150,7 +160,7 @@ pub(crate) fn assemble_as(file: &Path, places: &Places, agent: Option<&str>) -> 
     let owner = mark(&state, "owner")?;
     let reports = pipeline.report.to_sink.then(|| connectors::built_in(&runtime, LOCAL)).transpose()?;
     let tunnel = if shared.is_some() { Tunnel::leased() } else { Tunnel::new(tunnel_limits) };
-    Ok(Assembly { pipeline, tunnel_limits, tunnel, shared, state, source, sink, owner, reports })
+    Ok(Assembly { pipeline, tunnel_limits, tunnel, shared, state, source, sink, transforms, owner, reports })
 }
 
 /// The WebAssembly runtime with its compile cache in the state folder.
@@ -205,6 +215,7 @@ fn load(
     let schema = match table.role {
         Role::Source => &description.source_schema,
         Role::Sink => &description.sink_schema,
+        Role::Transform => &description.transform_schema,
     };
     let Some(schema) = schema else {
         return Err(located(&format!("the connector {:?} can't be a {role}", description.name)));
@@ -315,9 +326,20 @@ impl Assembly {
         let sink = self.endpoint(&self.sink, folder, true)?;
         let source = SourceEndpoint::new(source).map_err(Failure::usage)?;
         let sink = SinkEndpoint::new(sink).map_err(Failure::usage)?;
-        let sink = if self.pipeline.server_side_copy { sink.copying_from(&source) } else { sink };
+        // A store that copies by itself transforms nothing.
+        let copies = self.pipeline.server_side_copy && self.transforms.is_empty();
+        let sink = if copies { sink.copying_from(&source) } else { sink };
+        let source = Route::new(source, self.transforms.endpoints(), self.passage());
         let _keeper = self.shared.as_ref().map(|shared| shared.keep(&self.tunnel)).transpose()?;
         Ok(Ends { source, sink, _stand_in: stand_in, _keeper })
+    }
+
+    fn passage(&self) -> Passage {
+        Passage {
+            tunnel: self.tunnel.clone(),
+            verify: self.pipeline.transfer.verify,
+            max_object: self.pipeline.limits.max_object,
+        }
     }
 
     /// A folder with reports as a source; none where they aren't to be put at the sink.
@@ -346,7 +368,9 @@ impl Assembly {
     pub(crate) fn identity(&self, confined: bool) -> Identity {
         let rules: Vec<_> = self.pipeline.selection.hits().into_iter().map(|hits| hits.rule).collect();
         let selection = if confined { format!("a list of keys, {:x}", seed()) } else { rules.join("\n") };
-        Identity { source: self.source.identity.clone(), sink: self.sink.identity.clone(), selection }
+        // What arrives is the transforms' too.
+        let sink = self.sink.identity.clone() + self.transforms.identity();
+        Identity { source: self.source.identity.clone(), sink, selection }
     }
 
     /// What the figures of its runs are called by.
@@ -365,9 +389,10 @@ impl Assembly {
         [&self.source, &self.sink].map(|end| end.connector.description().name.as_str())
     }
 
-    /// Of the connectors' builds, the source's and the sink's.
-    pub(crate) fn digests(&self) -> [&str; 2] {
-        [self.source.connector.digest(), self.sink.connector.digest()]
+    /// Of the connectors' builds: the source's, the sink's, and the transforms'.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = &str> {
+        let ends = [self.source.connector.digest(), self.sink.connector.digest()];
+        ends.into_iter().chain(self.transforms.digests())
     }
 
     /// Says whether a round is under way, where this process works as an agent.

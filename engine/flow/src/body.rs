@@ -36,6 +36,13 @@ pub struct Extent {
     pub length: usize,
 }
 
+/// Bytes that wait for their number to be known, in full chunks: small ones would each hold a buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    full: Vec<Bytes>,
+    filling: Vec<u8>,
+}
+
 /// The pump's end.
 #[derive(Debug)]
 pub struct BodyWriter {
@@ -107,6 +114,32 @@ impl Chunk {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+// === impl Gathered ===
+
+impl Gathered {
+    /// An extent is for those who say that they take one, and nobody does here.
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        let Chunk::Bytes(bytes) = chunk else { return };
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            if self.filling.capacity() == 0 {
+                self.filling.reserve_exact(MAX_CHUNK_BYTES);
+            }
+            let (now, later) = rest.split_at(rest.len().min(MAX_CHUNK_BYTES - self.filling.len()));
+            self.filling.extend_from_slice(now);
+            rest = later;
+            if self.filling.len() == MAX_CHUNK_BYTES {
+                self.full.push(std::mem::take(&mut self.filling).into());
+            }
+        }
+    }
+
+    pub(crate) fn into_chunks(self) -> impl Iterator<Item = Chunk> {
+        let last = (!self.filling.is_empty()).then(|| self.filling.into());
+        self.full.into_iter().chain(last).map(Chunk::Bytes)
     }
 }
 

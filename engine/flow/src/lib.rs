@@ -5,6 +5,7 @@
 // The vocabulary, then groups in the order in which the data flows (rustfmt sorts within a group).
 pub mod error;
 pub mod object;
+pub mod recast;
 pub mod rules;
 pub mod sync;
 
@@ -21,6 +22,8 @@ pub mod tunnel;
 mod pump;
 
 pub mod hash;
+
+pub mod transform;
 
 pub mod body;
 

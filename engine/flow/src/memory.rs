@@ -3,6 +3,7 @@
 
 mod sink;
 mod source;
+mod transform;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,6 +16,7 @@ use bytes::Bytes;
 pub(crate) use self::{
     sink::{MemorySink, SinkFault},
     source::{MemorySource, SourceFault},
+    transform::{Deed, MemoryTransform},
 };
 use crate::{
     error::{Code, Error},

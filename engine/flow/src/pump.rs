@@ -1,14 +1,14 @@
 //! The chunk loop: credit, read, hash, write, in that order. Opens nothing, verifies nothing,
-//! retries nothing.
+//! retries nothing. What comes out of a transform may have had its credit when it went in.
 
 use crate::{
-    body::{BodyWriter, Chunk, MAX_CHUNK_BYTES, SinkGone},
+    body::{BodyWriter, Chunk, Gathered, MAX_CHUNK_BYTES, SinkGone},
     error::{Code, Error},
     hash::Hasher,
     meter::{Meter, Slot},
     object::Checksums,
     source::{Data, Form},
-    tunnel::Tunnel,
+    tunnel::{Credit, Tunnel},
 };
 
 /// What a pump is told about the bytes it moves.
@@ -16,6 +16,8 @@ pub(crate) struct Order<'a> {
     pub(crate) tunnel: &'a Tunnel,
     /// How many bytes there are; none where the source can't tell.
     pub(crate) announced: Option<u64>,
+    /// After so many it stops, whether there are more or not; none: at the end.
+    pub(crate) most: Option<u64>,
     /// [`Form::Any`] only if nothing is hashed and the sink takes extents.
     pub(crate) form: Form,
     pub(crate) meter: &'a Meter,
@@ -28,14 +30,25 @@ pub(crate) enum Onward<'a> {
     Body(&'a mut BodyWriter),
     /// To a sink once there is all of it: small objects, that go together.
     Batch(&'a mut Vec<Chunk>),
+    /// To a sink once there is as much as it takes at once: what has no size.
+    Gathering(&'a mut Gathered),
     /// Nowhere: they were read back to be hashed.
     Nowhere,
 }
 
-/// All that was announced went over.
+/// What the next chunk goes by.
+enum Permit<'a> {
+    Credit(Credit<'a>),
+    /// Most bytes that have had credit.
+    Prepaid(usize),
+}
+
+/// All that was announced or asked for went over.
 #[derive(Debug)]
 pub(crate) struct Pumped {
     pub(crate) bytes: u64,
+    /// The source has said that there is no more.
+    pub(crate) ended: bool,
     pub(crate) checksums: Checksums,
 }
 
@@ -56,24 +69,27 @@ pub(crate) async fn pump<D: Data>(
 ) -> Result<Pumped, Broken> {
     let mut bytes = 0;
     while let Some(wanted) = order.wanted(bytes) {
-        let mut credit = order.tunnel.take_bytes(wanted).await;
-        let Some(chunk) = data.read(credit.bytes(), order.form).await? else {
+        let mut permit = order.permit(wanted, data.prepaid().await?).await;
+        let Some(chunk) = data.read(permit.bytes(), order.form).await? else {
             return order.ended(bytes, hasher);
         };
-        let length = accept(&chunk, credit.bytes())?;
-        credit.spend(length);
-        drop(credit);
+        let length = accept(&chunk, permit.bytes())?;
+        permit.spend(length);
+        drop(permit);
         hash(&mut hasher, &chunk)?;
         onward.write(chunk).await?;
         bytes += length as u64;
         onward.count(length as u64, order);
     }
-    data.finish().await?;
-    Ok(Pumped { bytes, checksums: hasher.finish() })
+    let ended = order.most.is_none_or(|most| bytes < most);
+    if ended {
+        data.finish().await?;
+    }
+    Ok(Pumped { bytes, ended, checksums: hasher.finish() })
 }
 
 /// A guest's chunk is data from outside: its length is checked before it counts.
-fn accept(chunk: &Chunk, asked: usize) -> Result<usize, Error> {
+pub(crate) fn accept(chunk: &Chunk, asked: usize) -> Result<usize, Error> {
     match chunk.len() {
         0 => Err(Error::new(Code::PROTOCOL, "read", "the source sent an empty chunk")),
         length if length > asked => {
@@ -100,15 +116,23 @@ fn hash(hasher: &mut Hasher, chunk: &Chunk) -> Result<(), Error> {
 impl Order<'_> {
     /// Most bytes of the next chunk; none once everything announced has been read.
     fn wanted(&self, bytes: u64) -> Option<usize> {
-        let Some(announced) = self.announced else { return Some(MAX_CHUNK_BYTES) };
-        let rest = usize::try_from(announced - bytes).unwrap_or(usize::MAX);
+        let last = self.announced.unwrap_or(u64::MAX).min(self.most.unwrap_or(u64::MAX));
+        let rest = usize::try_from(last - bytes).unwrap_or(usize::MAX);
         (rest > 0).then_some(rest.min(MAX_CHUNK_BYTES))
+    }
+
+    /// A credit, unless the next bytes have had theirs.
+    async fn permit(&self, wanted: usize, prepaid: usize) -> Permit<'_> {
+        match prepaid {
+            0 => Permit::Credit(self.tunnel.take_bytes(wanted).await),
+            prepaid => Permit::Prepaid(wanted.min(prepaid)),
+        }
     }
 
     /// The source has ended by itself.
     fn ended(&self, bytes: u64, hasher: Hasher) -> Result<Pumped, Broken> {
         match self.announced {
-            None => Ok(Pumped { bytes, checksums: hasher.finish() }),
+            None => Ok(Pumped { bytes, ended: true, checksums: hasher.finish() }),
             Some(announced) => {
                 let message = format!("the source ended after {bytes} of {announced} bytes");
                 Err(Error::new(Code::TRUNCATED, "read", message).into())
@@ -127,16 +151,38 @@ impl Onward<'_> {
                 chunks.push(chunk);
                 Ok(())
             }
+            Self::Gathering(gathered) => {
+                gathered.push(chunk);
+                Ok(())
+            }
             Self::Nowhere => Ok(()),
         }
     }
 
     fn count(&self, bytes: u64, order: &Order<'_>) {
         match self {
-            Self::Body(_) | Self::Batch(_) => order.meter.bytes.add(bytes),
+            Self::Body(_) | Self::Batch(_) | Self::Gathering(_) => order.meter.bytes.add(bytes),
             Self::Nowhere => order.meter.bytes_read_back.add(bytes),
         }
         order.slot.add(bytes);
+    }
+}
+
+// === impl Permit ===
+
+impl Permit<'_> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Credit(credit) => credit.bytes(),
+            Self::Prepaid(bytes) => *bytes,
+        }
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        match self {
+            Self::Credit(credit) => credit.spend(bytes),
+            Self::Prepaid(_) => {}
+        }
     }
 }
 

@@ -49,6 +49,7 @@ use crate::{
     journal::Journal,
     meter::Meter,
     object::{Algorithm, Capabilities},
+    recast::Recast,
     rules::{DeleteExtra, Selection, Transfer, Verify},
     share::Share,
     sink::{OpenSink, READ_BACK},
@@ -116,7 +117,7 @@ async fn run_as<So: OpenSource, Si: OpenSink>(
 ) -> (Summary, Option<Summary>) {
     let begin = Instant::now();
     let overwrite = job.transfer.overwrite;
-    let refused = refusal(&job, sinks.capabilities());
+    let refused = refusal(&job, sinks.capabilities(), &sources.recast());
     let journal = job.journal.as_ref().filter(|_| refused.is_none());
     let opened = journal.map(|journal| Book::begin(journal, job.round, &job.meter, overwrite));
     let (book, refused) = opened.transpose().map_or_else(|error| (None, Some(error)), |book| (book, refused));
@@ -124,7 +125,7 @@ async fn run_as<So: OpenSource, Si: OpenSink>(
     let book = if share.is_some() { book.map(Book::shared) } else { book };
     let shared = share.map(|share| Arc::new(Shared::new(share)));
     let context = Context::new(job, None, sources.capabilities(), &*sinks);
-    let context = Arc::new(Context { book, shared, ..context });
+    let context = Arc::new(Context { book, shared, recast: sources.recast(), ..context });
     context.tell(Event::RunStarted);
     let state = match refused {
         None => context.work(&sources, &sinks, spawn).await,
@@ -151,7 +152,7 @@ fn within<T>(span: Span, work: impl Future<Output = T>) -> Instrumented<impl Fut
 }
 
 /// Why a run can't begin at all.
-fn refusal(job: &Job, sink: &Capabilities) -> Option<Error> {
+fn refusal(job: &Job, sink: &Capabilities, recast: &Recast) -> Option<Error> {
     let readable = sink.has(READ_BACK);
     if job.transfer.verify == Verify::Reread && !readable {
         let message = "the sink can't be read back: write verify = \"checksum\" or \"size\" instead of \"reread\"";
@@ -163,6 +164,12 @@ fn refusal(job: &Job, sink: &Capabilities) -> Option<Error> {
     }
     if job.delete_extra.is_some() && job.journal.is_none() {
         let message = "delete_extra needs a journal: it says what the source has";
+        return Some(Error::new(Code::INVALID_CONFIG, "delete", message));
+    }
+    let by_size = job.selection.min_size.is_some() || job.selection.max_size.is_some();
+    if job.delete_extra.is_some() && by_size && !recast.is_empty() {
+        let message = "the sizes at the sink are those of transformed objects, so delete_extra can't tell which of \
+            them min_size and max_size would have taken; leave one or the other out";
         return Some(Error::new(Code::INVALID_CONFIG, "delete", message));
     }
     None
@@ -177,7 +184,8 @@ pub async fn plan<So: OpenSource, Si: OpenSink>(
     spawn: &impl Spawn,
 ) -> Plan {
     let tallies = Some(Mutex::new(Tallies::default()));
-    let context = Arc::new(Context::new(job, tallies, sources.capabilities(), &*sinks));
+    let context = Context::new(job, tallies, sources.capabilities(), &*sinks);
+    let context = Arc::new(Context { recast: sources.recast(), ..context });
     let state = context.work(&sources, &sinks, spawn).await;
     let tallies = context.tallies.as_ref().map(|tallies| *lock(tallies)).unwrap_or_default();
     Plan {

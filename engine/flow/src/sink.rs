@@ -42,6 +42,9 @@ pub const READ_BACK: &str = "read-back";
 /// The capability of a sink that takes small objects by the batch.
 pub const PUT_BATCH: &str = "put-batch";
 
+/// The capability of a sink that takes a whole object of which nobody knows the size.
+pub const PUT_WITHOUT_SIZE: &str = "put-without-size";
+
 /// What a sink that can't be read back is read by: never opened.
 #[derive(Debug, Clone, Copy)]
 pub enum NoReadBack {}

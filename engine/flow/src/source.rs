@@ -5,6 +5,7 @@ use crate::{
     body::Chunk,
     error::{Code, Error},
     object::{Capabilities, Entry, Key, Object, Range},
+    recast::Recast,
 };
 
 /// The capability of a source that reads small objects by the batch.
@@ -15,6 +16,12 @@ pub trait OpenSource: Send + Sync + 'static {
     type Source: Source;
 
     fn capabilities(&self) -> &Capabilities;
+
+    /// What becomes of the objects that it lists, before anybody asks for them; nothing, but behind
+    /// transforms.
+    fn recast(&self) -> Recast {
+        Recast::default()
+    }
 
     /// A fresh instance, on the calling worker's thread.
     ///
@@ -82,6 +89,15 @@ pub enum Form {
 
 /// The bytes of a reading.
 pub trait Data {
+    /// How many of the next bytes had credit already, on their way into a transform; waits until there
+    /// are some to be read where it isn't known before.
+    ///
+    /// # Errors
+    /// As of [`Data::read`].
+    async fn prepaid(&mut self) -> Result<usize, Error> {
+        Ok(0)
+    }
+
     /// The next chunk, of at most `max` bytes (more than none). None once the source has ended and
     /// has said that everything was whole.
     ///

@@ -4,6 +4,7 @@
 mod batch;
 mod carry;
 mod copy;
+mod gather;
 mod reread;
 mod upload;
 mod verify;
@@ -14,7 +15,7 @@ pub(crate) use self::copy::{copy, copy_part};
 pub(crate) use self::reread::{read_back, reread};
 pub(crate) use self::upload::{Closing, Finished, Upload};
 pub use self::verify::Grade;
-pub(crate) use self::verify::part_algorithm;
+pub(crate) use self::verify::{part_algorithm, source_agrees};
 use crate::{
     body::{Chunks, body},
     error::{Code, Error},
@@ -22,8 +23,8 @@ use crate::{
     meter::{Meter, Slot},
     object::{Algorithm, Capabilities, Checksums, Kind, Object, Range},
     pump::Order,
-    rules::Verify,
-    sink::{Part, Receipt, Replace, Sink},
+    rules::{ByteSize, Verify},
+    sink::{PUT_WITHOUT_SIZE, Part, Receipt, Replace, Sink},
     source::{Form, Source},
     sync::{Cancel, Stopped},
     transfer::carry::carry,
@@ -41,6 +42,8 @@ pub(crate) struct Terms {
     pub(crate) replace: Replace,
     pub(crate) sink: Capabilities,
     pub(crate) takes_extents: bool,
+    /// What is gathered of an object without a size, for a sink that wants one.
+    pub(crate) part_size: ByteSize,
 }
 
 /// Where a worker's bytes are counted.
@@ -95,6 +98,9 @@ pub(crate) async fn put<So: Source, Si: Sink>(
     let reading = reading.map_err(Failure::source)?;
     verify::unchanged(object, &reading.object)?;
     let object = &known_by_now(object, reading.object);
+    if object.size.is_none() && !terms.sink.has(PUT_WITHOUT_SIZE) {
+        return gather::put(reading.data, sink, object, terms, gauge).await;
+    }
     let algorithms = verify::and_also(verify::whole_algorithms(terms.verify, object, &terms.sink), &terms.also);
     let hasher = Hasher::new(algorithms);
     let order = terms.order(object.size, &hasher, gauge);
@@ -187,7 +193,7 @@ impl Terms {
     fn order<'a>(&'a self, announced: Option<u64>, hasher: &Hasher, gauge: Gauge<'a>) -> Order<'a> {
         let form = if hasher.is_idle() && self.takes_extents { Form::Any } else { Form::Bytes };
         gauge.slot.restart();
-        Order { tunnel: &self.tunnel, announced, form, meter: gauge.meter, slot: gauge.slot }
+        Order { tunnel: &self.tunnel, announced, most: None, form, meter: gauge.meter, slot: gauge.slot }
     }
 }
 

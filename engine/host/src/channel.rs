@@ -37,6 +37,8 @@ pub(crate) struct Wanted(Arc<Mutex<Demand>>);
 struct Demand {
     wanted: usize,
     given: Option<Bytes>,
+    /// The guest has bytes that nobody has asked for yet.
+    offered: bool,
     ended: bool,
     guest: Option<Waker>,
     engine: Option<Waker>,
@@ -125,8 +127,13 @@ impl StreamConsumer<State> for Bytewise {
                 return Poll::Ready(Ok(StreamResult::Cancelled));
             }
             demand.guest = Some(context.waker().clone());
+            demand.offered = true;
+            if let Some(engine) = demand.engine.take() {
+                engine.wake();
+            }
             return Poll::Pending;
         }
+        demand.offered = false;
         let mut source = source.as_direct(store);
         let waiting = source.remaining();
         let count = waiting.len().min(demand.wanted);
@@ -159,6 +166,19 @@ impl Drop for Bytewise {
 // === impl Wanted ===
 
 impl Wanted {
+    /// Waits until the guest has bytes, or has ended its stream. Takes none.
+    pub(crate) async fn offered(&mut self) {
+        std::future::poll_fn(|context| {
+            let mut demand = lock(&self.0);
+            if demand.offered || demand.ended || demand.given.is_some() {
+                return Poll::Ready(());
+            }
+            demand.engine = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// The next bytes, at most `max`; none once the guest has ended its stream.
     pub(crate) async fn next(&mut self, max: usize) -> Option<Bytes> {
         lock(&self.0).wanted = max;

@@ -26,4 +26,5 @@ mod sink;
 mod sockets;
 mod source;
 mod state;
+pub mod transform;
 mod turn;

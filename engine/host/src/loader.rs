@@ -13,7 +13,9 @@ use crate::{
     access::Access,
     bindings::{
         culvert::connector::{credentials, exchange, posix},
-        exports::culvert::connector::{connector, copying, resuming, sink, sink_batch, source, source_batch},
+        exports::culvert::connector::{
+            connector, copying, resuming, sink, sink_batch, source, source_batch, transform,
+        },
     },
     contract,
     credentials::Identity,
@@ -61,6 +63,8 @@ pub struct Description {
     pub source_schema: Option<Value>,
     /// JSON Schema of its `[sink]` table; none if it can't be a sink.
     pub sink_schema: Option<Value>,
+    /// JSON Schema of its `[[transform]]` table; none if it can't be a transform.
+    pub transform_schema: Option<Value>,
     pub capabilities: Capabilities,
 }
 
@@ -81,6 +85,7 @@ struct Indices {
     sink_batch: Option<sink_batch::GuestIndices>,
     copying: Option<copying::GuestIndices>,
     resuming: Option<resuming::GuestIndices>,
+    transform: Option<transform::GuestIndices>,
 }
 
 /// The exports of one running instance.
@@ -92,6 +97,7 @@ pub(crate) struct Exports {
     pub(crate) sink_batch: Option<sink_batch::Guest>,
     pub(crate) copying: Option<copying::Guest>,
     pub(crate) resuming: Option<resuming::Guest>,
+    pub(crate) transform: Option<transform::Guest>,
 }
 
 // === impl Connector ===
@@ -143,6 +149,7 @@ impl Connector {
             sink_batch: sink_batch::GuestIndices::new(&pre).ok(),
             copying: copying::GuestIndices::new(&pre).ok(),
             resuming: resuming::GuestIndices::new(&pre).ok(),
+            transform: transform::GuestIndices::new(&pre).ok(),
         };
         let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let engine = engine.clone();
@@ -198,6 +205,7 @@ impl Loaded {
                 sink_batch: indices.sink_batch.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
                 copying: indices.copying.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
                 resuming: indices.resuming.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
+                transform: indices.transform.as_ref().map(|it| it.load(&mut *store, &instance)).transpose()?,
             })
         };
         let exports = load(&self.indices, &mut store).map_err(trapped)?;
@@ -217,6 +225,8 @@ impl Loaded {
                 .map_err(|e| e.to_string())?;
             let instance = self.pre.instantiate_async(&mut store).await.map_err(|e| e.root_cause().to_string())?;
             let connector = self.indices.connector.load(&mut store, &instance).map_err(|e| e.to_string())?;
+            let transform = self.indices.transform.as_ref().map(|it| it.load(&mut store, &instance)).transpose();
+            let transform = transform.map_err(|e| e.to_string())?;
             let exports = Exports {
                 connector,
                 source: None,
@@ -225,17 +235,25 @@ impl Loaded {
                 sink_batch: None,
                 copying: None,
                 resuming: None,
+                transform,
             };
             let instance = Instance::start(store, exports, limits.clone());
             instance
-                .call("describe", async |accessor, exports| exports.connector.call_describe(accessor).await)
+                .call("describe", async |accessor, exports| {
+                    let asked = exports.connector.call_describe(accessor).await?;
+                    let of_transform = match &exports.transform {
+                        Some(transform) => transform.call_schema(accessor).await?,
+                        None => String::new(),
+                    };
+                    Ok((asked, of_transform))
+                })
                 .await
                 .map_err(|error| error.to_string())
         })?;
         self.checked(asked)
     }
 
-    fn checked(&self, asked: connector::Description) -> Result<Description, String> {
+    fn checked(&self, (asked, of_transform): (connector::Description, String)) -> Result<Description, String> {
         let word = |text: &str| {
             (1..=64).contains(&text.len())
                 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -255,6 +273,7 @@ impl Loaded {
         }
         let source_schema = schema(&asked.source_schema, "source", self.indices.source.is_some())?;
         let sink_schema = schema(&asked.sink_schema, "sink", self.indices.sink.is_some())?;
+        let transform_schema = schema(&of_transform, "transform", self.indices.transform.is_some())?;
         let capabilities = Capabilities::new(asked.capabilities);
         let batches = [
             (READ_BATCH, "source-batch", self.indices.source_batch.is_some()),
@@ -265,7 +284,8 @@ impl Loaded {
         {
             return Err(format!("it has the capability {word} and doesn't export {interface}, or the other way round"));
         }
-        Ok(Description { name: asked.name, version: asked.version, source_schema, sink_schema, capabilities })
+        let connector::Description { name, version, .. } = asked;
+        Ok(Description { name, version, source_schema, sink_schema, transform_schema, capabilities })
     }
 }
 

@@ -6,8 +6,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::{
     endpoint::Role,
     item::{Item, MAX_ITEMS},
-    keys::{self, Key, LIMITS, REPORT, ROOT, SCHEDULE, SELECT, SINK, SOURCE, TRANSFER, TUNNEL},
+    keys::{self, Key, LIMITS, REPORT, ROOT, SCHEDULE, SELECT, SINK, SOURCE, TRANSFER, TRANSFORM, TUNNEL},
     kind::{Kind, MAX_NAME_BYTES, MAX_TEXT_BYTES},
+    pipeline::MAX_TRANSFORMS,
 };
 
 /// A connector and what its `describe` gave.
@@ -18,6 +19,8 @@ pub struct ConnectorSchemas<'a> {
     pub source: Option<&'a Json>,
     /// Of the `[sink]` table; none if it can't be a sink.
     pub sink: Option<&'a Json>,
+    /// Of a `[[transform]]` table; none if it can't be a transform.
+    pub transform: Option<&'a Json>,
 }
 
 /// The JSON Schema (draft 2020-12) of a pipeline file: the engine's own keys, and for each of these
@@ -29,6 +32,9 @@ pub fn pipeline_schema(connectors: &[ConnectorSchemas<'_>]) -> Json {
     properties[TUNNEL] = json!({ "anyOf": [named, table(TUNNEL)], "description": "What everything goes through." });
     properties[SOURCE] = endpoint(SOURCE, Role::Source, connectors);
     properties[SINK] = endpoint(SINK, Role::Sink, connectors);
+    let mut each = endpoint(TRANSFORM, Role::Transform, connectors);
+    each["required"] = json!(["connector"]);
+    properties[TRANSFORM] = json!({ "type": "array", "maxItems": MAX_TRANSFORMS, "items": each });
     for section in [SELECT, TRANSFER, SCHEDULE, REPORT, LIMITS] {
         properties[section] = table(section);
     }
@@ -108,7 +114,9 @@ fn endpoint(section: &'static str, role: Role, connectors: &[ConnectorSchemas<'_
     let branches: Vec<Json> = connectors.iter().filter_map(|connector| branch(section, role, connector)).collect();
     let mut schema = table(section);
     schema["additionalProperties"] = true.into();
-    schema["anyOf"] = json!([{ "required": ["connector"] }, { "required": ["address"] }]);
+    if role != Role::Transform {
+        schema["anyOf"] = json!([{ "required": ["connector"] }, { "required": ["address"] }]);
+    }
     // An empty list isn't a schema.
     if !branches.is_empty() {
         schema["allOf"] = branches.into();
@@ -121,6 +129,7 @@ fn branch(section: &'static str, role: Role, connector: &ConnectorSchemas<'_>) -
     let own = match role {
         Role::Source => connector.source,
         Role::Sink => connector.sink,
+        Role::Transform => connector.transform,
     };
     let mut own = own?.as_object()?.clone();
     let mut properties = own.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
@@ -149,6 +158,7 @@ mod tests {
     /// The keys of a schema of a section, with those of the tables in it.
     fn keys_of(schema: &Json, section: &str, found: &mut BTreeSet<String>) {
         for (name, value) in schema["properties"].as_object().into_iter().flatten() {
+            let value = if value["items"]["properties"].is_object() { &value["items"] } else { value };
             if value["properties"].is_object() {
                 keys_of(value, name, found);
                 continue;

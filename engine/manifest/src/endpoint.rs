@@ -1,4 +1,4 @@
-//! One end of a pipeline: its connector and that connector's own table, kept with its places until
+//! One end of a pipeline, or a transform between them: its connector and that connector's own table, kept with its places until
 //! the connector's schema is known. Starts no connector.
 
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -14,7 +14,7 @@ use crate::{
     tree::{Node, Value, join},
 };
 
-/// `[source]` or `[sink]`.
+/// `[source]`, `[sink]`, or one of `[[transform]]`.
 #[derive(Clone)]
 pub struct Endpoint {
     /// The name of a built-in, the path of a `.wasm` file, or a [`Reference`].
@@ -35,6 +35,8 @@ pub enum Role {
     Source,
     /// Objects are written.
     Sink,
+    /// Objects become others on their way.
+    Transform,
 }
 
 /// The schema's word for what a property grants.
@@ -217,6 +219,7 @@ impl Role {
         match self {
             Self::Source => "source",
             Self::Sink => "sink",
+            Self::Transform => "transform",
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) const ROOT: &str = "";
 pub(crate) const TUNNEL: &str = "tunnel";
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const SINK: &str = "sink";
+pub(crate) const TRANSFORM: &str = "transform";
 pub(crate) const SELECT: &str = "select";
 pub(crate) const TRANSFER: &str = "transfer";
 pub(crate) const SCHEDULE: &str = "schedule";
@@ -45,7 +46,7 @@ pub(crate) const SINKS_ENTRY: &str = "sinks.<name>";
 pub(crate) const TASKS_ENTRY: &str = "tasks.<name>";
 
 /// The sections of a pipeline file, in the order of the reference.
-pub(crate) const SECTIONS: [&str; 8] = [TUNNEL, SOURCE, SINK, SELECT, TRANSFER, SCHEDULE, REPORT, LIMITS];
+pub(crate) const SECTIONS: [&str; 9] = [TUNNEL, SOURCE, SINK, TRANSFORM, SELECT, TRANSFER, SCHEDULE, REPORT, LIMITS];
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -62,6 +63,8 @@ const PART_BYTES: (u64, u64) = (5 * MIB, 5 * GIB);
 const MAX_ATTEMPTS: u64 = 100;
 /// Less than this starts no instance; more than this doesn't exist in 32-bit WebAssembly.
 const MEMORY_BYTES: (u64, u64) = (16 * MIB, 4 * GIB);
+/// Larger than any store takes: S3 ends at 50 TiB.
+const MAX_OBJECT_BYTES: u64 = 1024 * 1024 * GIB;
 const MAX_LISTING_MILLIS: u64 = 365 * 24 * HOUR;
 /// What the type holds.
 const MAX_WEIGHT: u64 = u32::MAX as u64;
@@ -150,6 +153,22 @@ pub(crate) const KEYS: &[Key] = &[
         default: None,
         example: "\"archive\"",
         about: "A table that was given a name with `engine address create`, in the place of all other keys here.",
+    },
+    Key {
+        section: TRANSFORM,
+        name: "connector",
+        kind: Kind::Text,
+        default: None,
+        example: "\"zstd\"",
+        about: "A built-in transform, the path of a `.wasm` file, or `oci://` and its place in a registry. Required in each `[[transform]]`. Its own keys follow.",
+    },
+    Key {
+        section: TRANSFORM,
+        name: SHA256,
+        kind: Kind::Digest,
+        default: None,
+        example: "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+        about: "SHA-256 of the transform's component; with another one, nothing is run. Without it: not asked.",
     },
     Key {
         section: SELECT,
@@ -390,6 +409,14 @@ pub(crate) const KEYS: &[Key] = &[
         default: Some("24h"),
         example: "\"7d\"",
         about: "Longest that listing the source may take in all.",
+    },
+    Key {
+        section: LIMITS,
+        name: "max_object",
+        kind: Kind::Size { min: MIB, max: MAX_OBJECT_BYTES },
+        default: Some("1 TiB"),
+        example: "\"100 GiB\"",
+        about: "Most bytes that a transform may make of one object.",
     },
     Key {
         section: TUNNELS_ENTRY,

@@ -49,7 +49,7 @@ pub use hours::{Hours, format_period};
 pub use kind::parse_name;
 pub use lock::{Lock, Locked};
 pub use oci::Reference;
-pub use pipeline::{ConnectorLimits, Pipeline, Report, TunnelRef, parse};
+pub use pipeline::{ConnectorLimits, MAX_TRANSFORMS, Pipeline, Report, TunnelRef, parse};
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Problems};
 pub use secret::Secret;
 pub use tree::MAX_FILE_BYTES;

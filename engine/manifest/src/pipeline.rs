@@ -14,7 +14,9 @@ use crate::{
     endpoint::{Endpoint, Role},
     environment::Environment,
     item,
-    keys::{ADDRESS, LIMITS, REPORT, ROOT, SCHEDULE, SECTIONS, SELECT, SHA256, SINK, SOURCE, TRANSFER, TUNNEL},
+    keys::{
+        ADDRESS, LIMITS, REPORT, ROOT, SCHEDULE, SECTIONS, SELECT, SHA256, SINK, SOURCE, TRANSFER, TRANSFORM, TUNNEL,
+    },
     kind::Kind,
     problem::{Invalid, Problems},
     reference,
@@ -31,6 +33,8 @@ pub struct Pipeline {
     pub tunnel: TunnelRef,
     pub source: Endpoint,
     pub sink: Endpoint,
+    /// What objects go through in between, in this order; at most [`MAX_TRANSFORMS`].
+    pub transforms: Vec<Endpoint>,
     /// Everything, by default.
     pub selection: Selection,
     /// By default: `if-different`, `checksum`, 8 workers, parts of 16 MiB, 5 attempts, 30 s.
@@ -44,6 +48,9 @@ pub struct Pipeline {
     pub report: Report,
     pub limits: ConnectorLimits,
 }
+
+/// Most transforms of a pipeline: each is an instance of each worker, and nobody needs more than a few.
+pub const MAX_TRANSFORMS: usize = 8;
 
 /// Where the reports of a round go besides the state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +85,8 @@ pub struct ConnectorLimits {
     pub idle_timeout: Duration,
     /// Longest that listing the source may take in all: 24 h by default.
     pub listing_timeout: Duration,
+    /// Most bytes that a transform may make of one object: 1 TiB by default, at least 1 MiB.
+    pub max_object: ByteSize,
 }
 
 /// Reads a pipeline file. `path` is only shown in problems; `environment` gives the values of
@@ -101,6 +110,7 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
     let tunnel = tunnel(root, context);
     let source = endpoint(root, Role::Source, context);
     let sink = endpoint(root, Role::Sink, context);
+    let transforms = transforms(root, context);
     let selection = selection::selection(section(root, SELECT, context), context);
     let mut table = section(root, TRANSFER, context);
     let server_side_copy = table.boolean("server_side_copy", context);
@@ -118,6 +128,7 @@ fn pipeline(root: &mut Section, context: &mut Context<'_>) -> Option<Pipeline> {
         tunnel: tunnel?,
         source: source?,
         sink: sink?,
+        transforms: transforms?,
         selection,
         transfer,
         server_side_copy: server_side_copy?,
@@ -196,6 +207,32 @@ pub(crate) fn endpoint(root: &mut Section, role: Role, context: &mut Context<'_>
     endpoint_of(node, role, path, context)
 }
 
+/// Without any, objects arrive as they are.
+fn transforms(root: &mut Section, context: &mut Context<'_>) -> Option<Vec<Endpoint>> {
+    let Some(node) = root.take(TRANSFORM) else { return Some(Vec::new()) };
+    let place = node.key_place(TRANSFORM, &context.document);
+    let items = match node.value {
+        Value::List(items) if items.len() <= MAX_TRANSFORMS => items,
+        Value::List(_) => {
+            let fix = format!("write at most {MAX_TRANSFORMS}");
+            context.report(place, Invalid::new("there are too many transforms", fix));
+            return None;
+        }
+        Value::Broken => return None,
+        other => {
+            let message = format!("expected a list of tables, found {}", other.type_name());
+            let fix = "write [[transform]] with two brackets, once for each transform, in their order";
+            context.report(place, Invalid::new(message, fix));
+            return None;
+        }
+    };
+    let tables = items.into_iter().enumerate();
+    let read: Vec<_> = tables
+        .map(|(index, table)| endpoint_of(table, Role::Transform, &format!("{TRANSFORM}[{index}]"), context))
+        .collect();
+    read.into_iter().collect()
+}
+
 /// The end that an address stands for.
 fn named(node: &Node, role: Role, context: &mut Context<'_>) -> Option<Endpoint> {
     let path = join(role.as_str(), ADDRESS);
@@ -218,12 +255,16 @@ fn named(node: &Node, role: Role, context: &mut Context<'_>) -> Option<Endpoint>
 
 /// The end of a table at `path` that has its connector in it.
 pub(crate) fn endpoint_of(node: Node, role: Role, path: &str, context: &mut Context<'_>) -> Option<Endpoint> {
-    let name = if role == Role::Source { SOURCE } else { SINK };
+    let (name, example) = match role {
+        Role::Source => (SOURCE, "\"local\", for instance"),
+        Role::Sink => (SINK, "\"local\", for instance"),
+        Role::Transform => (TRANSFORM, "\"zstd\", for instance"),
+    };
     let header = Node { value: Value::Table([].into()), ..node.clone() };
     let is_table = matches!(node.value, Value::Table(_));
     let mut table = Section::open_with_own_keys(node, name, path, context);
     if !table.has("connector") && is_table {
-        missing(&format!("{path}.connector"), "\"local\", for instance", Some(&header), context);
+        missing(&format!("{path}.connector"), example, Some(&header), context);
     }
     let connector = table.word("connector", context);
     let asks = table.has(SHA256);
@@ -286,6 +327,7 @@ fn transfer(mut table: Section, context: &mut Context<'_>) -> Option<(Transfer, 
 
 pub(crate) fn limits(mut table: Section, context: &mut Context<'_>) -> Option<ConnectorLimits> {
     let memory = table.size("memory", context);
+    let max_object = table.size("max_object", context);
     let [compute, call, idle, listing] = ["compute_timeout", "call_timeout", "idle_timeout", "listing_timeout"]
         .map(|name| table.duration(name, context));
     Some(ConnectorLimits {
@@ -294,6 +336,7 @@ pub(crate) fn limits(mut table: Section, context: &mut Context<'_>) -> Option<Co
         call_timeout: call?,
         idle_timeout: idle?,
         listing_timeout: listing?,
+        max_object: max_object?,
     })
 }
 
@@ -311,6 +354,7 @@ impl Default for ConnectorLimits {
             call_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             listing_timeout: Duration::from_secs(24 * 3600),
+            max_object: ByteSize(1 << 40),
         }
     }
 }

@@ -49,7 +49,7 @@ fn the_shortest_file_has_every_default() {
         max_backoff: Duration::from_secs(30),
     };
     assert_eq!(pipeline.transfer, transfer);
-    assert!(pipeline.server_side_copy);
+    assert!(pipeline.server_side_copy && pipeline.transforms.is_empty());
     assert!(pipeline.selection.include.is_none() && pipeline.selection.exclude.is_none());
     assert_eq!((pipeline.selection.min_size, pipeline.selection.max_size), (None, None));
     assert!(pipeline.selection.prefixes.is_empty() && pipeline.selection.hits().is_empty());
@@ -96,6 +96,7 @@ fn every_key_arrives() {
         call_timeout = "5m"
         idle_timeout = "2m"
         listing_timeout = "7d"
+        max_object = "100 GiB"
         "#
     ));
     let limits = Limits {
@@ -132,6 +133,7 @@ fn every_key_arrives() {
         call_timeout: Duration::from_secs(300),
         idle_timeout: Duration::from_secs(120),
         listing_timeout: Duration::from_secs(7 * 86_400),
+        max_object: ByteSize(100 << 30),
     };
     assert_eq!(pipeline.limits, limits);
 }
@@ -239,7 +241,7 @@ fn an_endpoint_gives_its_configuration_and_its_grants() {
 #[test]
 fn the_samples_are_good() {
     let (source, sink) = (schema("local", "source").unwrap(), schema("local", "sink").unwrap());
-    let local = ConnectorSchemas { name: "local", source: Some(&source), sink: Some(&sink) };
+    let local = ConnectorSchemas { name: "local", source: Some(&source), sink: Some(&sink), transform: None };
     let editor = jsonschema::validator_for(&pipeline_schema(&[local])).unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
     for name in ["quickstart.toml", "local-to-local.toml"] {
@@ -266,7 +268,7 @@ fn uncommented(line: &str) -> String {
 #[test]
 fn the_editors_schema_refuses_what_the_parser_refuses() {
     let source = schema("local", "source").unwrap();
-    let local = ConnectorSchemas { name: "local", source: Some(&source), sink: None };
+    let local = ConnectorSchemas { name: "local", source: Some(&source), sink: None, transform: None };
     let editor = jsonschema::validator_for(&pipeline_schema(&[local])).unwrap();
     let good = json!({
         "name": "p", "tunnel": {}, "select": {}, "schedule": {}, "report": {},

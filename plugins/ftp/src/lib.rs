@@ -48,6 +48,7 @@ impl connector::Guest for Ftp {
             "read-back",
             "parts",
             "ordered-parts",
+            "put-without-size",
             "directories",
             "modified",
             "checksum:sha256",

@@ -39,6 +39,7 @@ impl connector::Guest for Local {
             "range-read",
             "read-back",
             "parts",
+            "put-without-size",
             "directories",
             "symlinks",
             "conditional-put",

@@ -173,3 +173,22 @@ pub mod resuming {
         },
     });
 }
+
+/// The interface of what stands between source and sink.
+pub mod transform {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package culvert:sdk-transform;
+            world every-transform { export culvert:connector/transform@0.1.0; }
+        ",
+        world: "culvert:sdk-transform/every-transform",
+        pub_export_macro: true,
+        default_bindings_module: "culvert_sdk::bindings::transform",
+        with: {
+            "culvert:connector/types@0.1.0": crate::types,
+            "wasi:clocks/types@0.3.0": crate::wasi::clocks::types,
+            "wasi:clocks/system-clock@0.3.0": crate::wasi::clocks::system_clock,
+        },
+    });
+}

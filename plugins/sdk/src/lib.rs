@@ -22,6 +22,7 @@ pub mod socket;
 pub mod stream;
 pub mod temporary;
 pub mod time;
+pub mod transform;
 pub mod xml;
 
 pub use bindings::{
@@ -67,6 +68,16 @@ macro_rules! export_storage {
         $crate::bindings::connector::export!($connector with_types_in $crate::bindings::connector);
         $crate::bindings::source::export!($connector with_types_in $crate::bindings::source);
         $crate::bindings::sink::export!($connector with_types_in $crate::bindings::sink);
+    };
+}
+
+/// Exports a connector that transforms: `culvert_sdk::export_transform!(Type);`, `Type` implementing
+/// [`transform::Guest`] and [`connector::Guest`], of which only `describe` is called.
+#[macro_export]
+macro_rules! export_transform {
+    ($connector:ident) => {
+        $crate::bindings::connector::export!($connector with_types_in $crate::bindings::connector);
+        $crate::bindings::transform::export!($connector with_types_in $crate::bindings::transform);
     };
 }
 

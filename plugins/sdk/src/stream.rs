@@ -136,6 +136,10 @@ impl Entries {
 // === impl Data ===
 
 impl Data {
+    pub(crate) fn new(writer: StreamWriter<u8>) -> Self {
+        Self { writer }
+    }
+
     /// Hands bytes over; waits until they are taken.
     ///
     /// # Errors

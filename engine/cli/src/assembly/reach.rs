@@ -56,10 +56,10 @@ const RANDOM: &str = "wasi:random/";
 // === impl Reach ===
 
 impl Reach {
-    /// What this component may reach in a pipeline: once for each end that is this very component.
+    /// What this component may reach in a pipeline: once for each table that is this very component.
     ///
     /// # Errors
-    /// The pipeline is wrong, neither of its ends is this component, or the component imports what the
+    /// The pipeline is wrong, none of its tables is this component, or the component imports what the
     /// pipeline doesn't grant: the sentence with which a run would refuse it.
     pub(crate) fn under(file: &Path, component: &Connector, places: &Places) -> Result<Vec<Self>, Failure> {
         let text = folders::read_text(file)
@@ -75,14 +75,21 @@ impl Reach {
             }
             let end = load(&runtime, (file, pins, places), table, None)?
                 .map_err(|problems| Failure::usage(problems.render()))?;
-            found.push(Self::of(&end, table, file)?);
+            found.push(Self::of(&end.connector, table, file, grants(&end, table.role))?);
+        }
+        for table in &pipeline.transforms {
+            let connector = connectors::load(&runtime, Asked::of(table, pins), places)?;
+            if connector.digest() == component.digest() {
+                found.push(Self::of(&connector, table, file, Grants::default())?);
+            }
         }
         if found.is_empty() {
-            let (file, ends) = (file.display(), [&pipeline.source.connector, &pipeline.sink.connector]);
+            let tables = [&pipeline.source, &pipeline.sink].into_iter().chain(&pipeline.transforms);
+            let used: Vec<_> = tables.map(|table| format!("{:?}", table.connector)).collect();
             let message = format!(
-                "{file} uses {:?} and {:?}, and neither is the component with the digest {}; name the component there",
-                ends[0],
-                ends[1],
+                "{} uses {}, and none is the component with the digest {}; name the component there",
+                file.display(),
+                used.join(", "),
                 component.digest()
             );
             return Err(Failure::usage(message));
@@ -90,17 +97,8 @@ impl Reach {
         Ok(found)
     }
 
-    fn of(end: &End, table: &Table, file: &Path) -> Result<Self, Failure> {
-        let (connector, role) = (&end.connector, table.role);
-        let grants = Grants {
-            folder: end.folder.clone().map(|path| FolderGrant { path, writable: role == Role::Sink }),
-            endpoints: end.network.grants(),
-            socket: end.server.as_ref().map(|server| SocketGrant {
-                host: server.host.clone(),
-                port: server.port,
-                requests: Requests::default(),
-            }),
-        };
+    fn of(connector: &Connector, table: &Table, file: &Path, grants: Grants) -> Result<Self, Failure> {
+        let role = table.role;
         if let Some(refusal) = grants.refusal(connector.imports().iter().map(String::as_str)) {
             return Err(Failure::usage(format!("{}: {}: {refusal}", file.display(), role.as_str())));
         }
@@ -108,21 +106,35 @@ impl Reach {
         let schema = match role {
             Role::Source => &description.source_schema,
             Role::Sink => &description.sink_schema,
+            Role::Transform => &description.transform_schema,
         };
         let schema = schema.as_ref().unwrap_or(&Value::Null);
         let (kept_secrets, secrets) = table.secrets(schema).into_iter().partition(|key| is_kept(schema, role, key));
         let imports = |prefix: &str| connector.imports().iter().any(|import| import.starts_with(prefix));
         Ok(Self {
             role,
-            folder: end.folder.clone(),
             endpoints: grants.endpoints.iter().map(shown).collect(),
-            server: end.server.as_ref().map(|server| format!("{}:{}", server.host, server.port)),
+            server: grants.socket.map(|server| format!("{}:{}", server.host, server.port)),
+            folder: grants.folder.map(|folder| folder.path),
             secrets,
             identity: if imports(CREDENTIALS) { identity(schema, &kept_secrets, role) } else { Identity::None },
             kept_secrets,
             has_time: !grants.endpoints.is_empty(),
             has_random: imports(RANDOM),
         })
+    }
+}
+
+/// What an end is granted. A transform is granted nothing.
+fn grants(end: &End, role: Role) -> Grants {
+    Grants {
+        folder: end.folder.clone().map(|path| FolderGrant { path, writable: role == Role::Sink }),
+        endpoints: end.network.grants(),
+        socket: end.server.as_ref().map(|server| SocketGrant {
+            host: server.host.clone(),
+            port: server.port,
+            requests: Requests::default(),
+        }),
     }
 }
 

@@ -94,6 +94,7 @@ pub(super) fn schema_of(
     let schema = match endpoint.role {
         Role::Source => &description.source_schema,
         Role::Sink => &description.sink_schema,
+        Role::Transform => &description.transform_schema,
     };
     schema.clone().ok_or_else(|| {
         let (name, role) = (&description.name, endpoint.role.as_str());
@@ -118,7 +119,7 @@ fn check(name: &str, role: Role, places: &Places) -> Result<Exit, Failure> {
     let _ = std::fs::remove_dir_all(&assembly.state);
     let ends = assembly.ends(MissingFolder::StandIn)?;
     let checked = LocalSet::new().block_on(&runtime()?, async {
-        if role == Role::Source { ends.source.check().await } else { ends.sink.check().await }
+        if role == Role::Source { ends.source.source().check().await } else { ends.sink.check().await }
     });
     match checked {
         Ok(()) => {

@@ -18,7 +18,7 @@ pub(crate) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     let assembly = assemble(&asked.pipeline.file, places)?;
     let ends = assembly.ends(MissingFolder::StandIn)?;
     let (source, sink) =
-        LocalSet::new().block_on(&runtime()?, async { (ends.source.check().await, ends.sink.check().await) });
+        LocalSet::new().block_on(&runtime()?, async { (ends.source.source().check().await, ends.sink.check().await) });
     let later =
         assembly.missing_sink_folder().map(|folder| format!("{} isn't there yet; a run makes it", folder.display()));
     show("source", &source, None, asked.json);

@@ -24,14 +24,14 @@ use culvert_flow::{
     sync::Cancel,
     trace,
 };
-use culvert_host::endpoint::{SinkEndpoint, SourceEndpoint};
+use culvert_host::endpoint::SinkEndpoint;
 use tokio::task::LocalSet;
 use tracing::{Instrument, Span, field::Empty};
 
 use self::{signals::Signals, together::Joined};
 use crate::{
     args::{Places, Run as Asked},
-    assembly::{Assembly, MissingFolder, assemble_as, seed},
+    assembly::{Assembly, MissingFolder, Route, assemble_as, seed},
     exit::{Exit, Failure},
     metrics::{self, Metrics},
     output::{Output, Run},
@@ -44,7 +44,7 @@ const TICK: Duration = Duration::from_millis(100);
 struct Runner<'a> {
     assembly: &'a Assembly,
     selection: Selection,
-    source: Arc<SourceEndpoint>,
+    source: Arc<Route>,
     sink: Arc<SinkEndpoint>,
     journal: Arc<Journal>,
     /// Whether the sink is rid of what runs left that nobody remembers.

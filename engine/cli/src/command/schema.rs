@@ -20,7 +20,12 @@ pub(crate) fn execute(places: &Places) -> Result<Exit, Failure> {
     let schemas: Vec<ConnectorSchemas<'_>> = loaded
         .iter()
         .map(Connector::description)
-        .map(|it| ConnectorSchemas { name: &it.name, source: it.source_schema.as_ref(), sink: it.sink_schema.as_ref() })
+        .map(|it| ConnectorSchemas {
+            name: &it.name,
+            source: it.source_schema.as_ref(),
+            sink: it.sink_schema.as_ref(),
+            transform: it.transform_schema.as_ref(),
+        })
         .collect();
     output::line(&format!("{:#}", pipeline_schema(&schemas)));
     Ok(Exit::Done)

@@ -100,7 +100,7 @@ pub(super) fn delete(inventory: &Inventory, places: &Places, name: &str) -> Resu
 /// What the file says, for machines that don't have it: no secret may stand in it.
 fn text(file: &Path, pipeline: &Pipeline, places: &Places) -> Result<String, Failure> {
     let runtime = runtime(places)?;
-    for end in [&pipeline.source, &pipeline.sink] {
+    for end in [&pipeline.source, &pipeline.sink].into_iter().chain(&pipeline.transforms) {
         let refused = |problems: culvert_manifest::Problems| Failure::usage(problems.render());
         end.refuse_clear_secrets(&schema_of(end, Some(file), (&runtime, places))?).map_err(refused)?;
     }

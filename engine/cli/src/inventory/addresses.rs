@@ -69,7 +69,8 @@ impl From<Role> for args::address::Role {
     fn from(role: Role) -> Self {
         match role {
             Role::Source => Self::Source,
-            Role::Sink => Self::Sink,
+            // A transform has no address; nobody asks.
+            Role::Sink | Role::Transform => Self::Sink,
         }
     }
 }

@@ -290,6 +290,7 @@ pub(super) fn claim(path: &Path, connection: &mut Connection, identity: &Identit
             continue;
         }
         if theirs.is_some() && name != "selection" {
+            let name = if name == "sink" { "sink, or with other transforms" } else { name };
             let message = format!(
                 "the journal {} was written for another {name}: if this pipeline is meant to start over with this one, run it with --restart; otherwise give it a name of its own",
                 path.display()

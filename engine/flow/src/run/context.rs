@@ -15,8 +15,10 @@ use crate::{
     journal::told::Told,
     meter::Meter,
     object::{Capabilities, Key, Kind, Object},
+    recast::Recast,
     retry::{Jitter, Policy},
     rules::{Overwrite, Selection, Transfer, Verify},
+    select::refusal,
     sink::{OpenSink, PUT_BATCH, Replace},
     source::READ_BATCH,
     sync::{Cancel, lock},
@@ -58,6 +60,8 @@ pub(super) struct Context {
     pub(super) span: Span,
     /// Only of a run of several agents.
     pub(super) shared: Option<Arc<Shared>>,
+    /// What the transforms make of what is listed.
+    pub(super) recast: Recast,
 }
 
 /// Failures in a row for the same systemic code.
@@ -87,6 +91,7 @@ impl Context {
             replace: if transfer.overwrite == Overwrite::Never { Replace::Never } else { Replace::Always },
             sink: sinks.capabilities().clone(),
             takes_extents: sinks.takes_extents(),
+            part_size: transfer.part_size,
         };
         let crew = Crew::new(transfer.workers.get());
         let batches = match (source.has(READ_BATCH), terms.sink.has(PUT_BATCH)) {
@@ -118,6 +123,7 @@ impl Context {
             tallies,
             span: Span::current(),
             shared: None,
+            recast: Recast::default(),
         }
     }
 
@@ -166,11 +172,21 @@ impl Context {
         })
     }
 
+    /// Whether an object of the sink is none of this pipeline's, whatever the source has.
+    pub(super) fn is_foreign(&self, object: &Object) -> bool {
+        let seen = self.recast.seen_from_source(object);
+        seen.is_none_or(|object| refusal(&object, &self.selection).is_some())
+    }
+
     /// An object is whole at the sink; `repaired` if an attempt before this one wasn't.
     pub(super) fn moved(&self, object: &Object, moved: &Moved, attempts: u32, repaired: bool) {
         let Moved { bytes, grade, .. } = *moved;
-        self.note(|book| book.moved(object, moved, attempts));
-        self.settle(object.key.as_str(), || Told::moved(object, moved, attempts));
+        // What nobody knew before is known now; it's no mark of the source's object where that has a version.
+        let sized = (object.size.is_none() && object.version.is_some() && object.kind == Kind::File)
+            .then(|| Object { size: Some(bytes), ..object.clone() });
+        let written = sized.as_ref().unwrap_or(object);
+        self.note(|book| book.moved(written, moved, attempts));
+        self.settle(object.key.as_str(), || Told::moved(written, moved, attempts));
         self.meter.moved.add(1);
         self.meter.repaired.add(u64::from(repaired));
         self.meter.bytes_moved.add(bytes);

@@ -262,7 +262,16 @@ impl<So: OpenSource, Si: OpenSink> Lister<So, Si> {
                     folder.settle();
                 }
             }
-            None => self.send(object, folder).await,
+            None => match self.context.recast.of(object) {
+                Ok(object) => self.send(object, folder).await,
+                Err(error) => {
+                    let name = error.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned());
+                    self.unreadable(name, error);
+                    if let Some(folder) = folder {
+                        folder.settle();
+                    }
+                }
+            },
         }
     }
 

@@ -16,7 +16,6 @@ use crate::{
     object::{Kind, Object},
     retry::{Jitter, Retry},
     rules::DeleteExtra,
-    select::refusal,
     sink::{OpenSink, Sink},
     source::Source,
     sync::lock,
@@ -147,7 +146,7 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
             folder.keep();
         }
         let kept = self.rules.keep.iter().any(|start| object.key.as_str().starts_with(start.as_str()));
-        if kept || matches!(object.kind, Kind::Other(_)) || refusal(&object, &self.context.selection).is_some() {
+        if kept || matches!(object.kind, Kind::Other(_)) || self.context.is_foreign(&object) {
             // What isn't selected is nobody's concern, and holds its folder.
             folder.iter().for_each(|folder| folder.touch());
             return Ok(());
@@ -179,7 +178,7 @@ impl<'a, Si: OpenSink> Mirror<'a, Si> {
             let Some(Due { object, parent, mark: Mark { touched, .. }, .. }) = lock(&self.due).pop() else {
                 return Ok(());
             };
-            let emptied = self.deletes && !touched && refusal(&object, &self.context.selection).is_none();
+            let emptied = self.deletes && !touched && !self.context.is_foreign(&object);
             let gone = emptied && !self.is_seen(&object)? && self.delete(&object).await;
             if let Some(parent) = &parent
                 && !gone

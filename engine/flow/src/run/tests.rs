@@ -13,6 +13,7 @@ mod reread;
 mod resuming;
 mod shared;
 mod stopping;
+mod transforming;
 mod verifying;
 mod viewing;
 
@@ -33,7 +34,7 @@ use crate::{
 
 /// What a local folder can do.
 const SOURCE: [&str; 1] = ["range-read"];
-const SINK: [&str; 5] = ["parts", "directories", "symlinks", "modified", "checksum:crc64-nvme"];
+const SINK: [&str; 6] = ["parts", "put-without-size", "directories", "symlinks", "modified", "checksum:crc64-nvme"];
 
 /// Puts workers on the test's thread.
 struct Here;

@@ -153,7 +153,7 @@ async fn read_one<So: Source>(
 /// So many bytes, under credit.
 async fn read<D: Data>(data: &mut D, announced: u64, terms: &Terms, gauge: Gauge<'_>) -> Result<Bytes, Failure> {
     let Gauge { meter, slot } = gauge;
-    let order = Order { tunnel: &terms.tunnel, announced: Some(announced), form: Form::Bytes, meter, slot };
+    let order = Order { tunnel: &terms.tunnel, announced: Some(announced), most: None, form: Form::Bytes, meter, slot };
     let mut chunks = Vec::with_capacity(1);
     match terms.stop.or(pump(data, Onward::Batch(&mut chunks), Hasher::default(), &order)).await? {
         Ok(_) => Ok(in_a_row(chunks)?),

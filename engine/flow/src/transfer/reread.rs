@@ -47,7 +47,8 @@ pub(crate) async fn read_back<R: Source>(
     gauge.slot.restart();
     let reading = store.read(key, Range { offset: 0, length: None }, None);
     let Reading { object, mut data } = stop.or(reading).await?.map_err(Failure::source)?;
-    let order = Order { tunnel, announced: object.size, form: Form::Bytes, meter: gauge.meter, slot: gauge.slot };
+    let order =
+        Order { tunnel, announced: object.size, most: None, form: Form::Bytes, meter: gauge.meter, slot: gauge.slot };
     let hasher = Hasher::new(algorithms.iter().copied());
     match stop.or(pump(&mut data, Onward::Nowhere, hasher, &order)).await? {
         Ok(drained) => Ok((drained.bytes, drained.checksums)),

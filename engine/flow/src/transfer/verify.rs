@@ -97,7 +97,7 @@ fn agree<T: PartialEq>(listed: Option<T>, opened: Option<T>) -> bool {
 }
 
 /// Holds what the source's bytes add up to against what the source knew of them.
-pub(super) fn source_agrees(object: &Object, ours: &Checksums) -> Result<(), Error> {
+pub(crate) fn source_agrees(object: &Object, ours: &Checksums) -> Result<(), Error> {
     for (algorithm, ours) in ours {
         if object.checksums.get(algorithm).is_some_and(|theirs| theirs != ours) {
             let message = format!("the bytes that were read don't add up to the source's {}", algorithm.as_str());

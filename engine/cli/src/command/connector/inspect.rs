@@ -42,14 +42,12 @@ pub(super) fn execute(asked: &Asked, places: &Places) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The roles as one word or two.
-pub(super) fn roles(connector: &Connector) -> &'static str {
-    let description = connector.description();
-    match (&description.source_schema, &description.sink_schema) {
-        (Some(_), Some(_)) => "source, sink",
-        (Some(_), None) => "source",
-        _ => "sink",
-    }
+/// The roles, with commas.
+pub(super) fn roles(connector: &Connector) -> String {
+    let it = connector.description();
+    let all = [("source", &it.source_schema), ("sink", &it.sink_schema), ("transform", &it.transform_schema)];
+    let roles: Vec<&str> = all.into_iter().filter(|(_, schema)| schema.is_some()).map(|(role, _)| role).collect();
+    roles.join(", ")
 }
 
 /// As one JSON object.
@@ -64,6 +62,7 @@ pub(super) fn described(connector: &Connector) -> Value {
         "imports": connector.imports(),
         "source_schema": it.source_schema,
         "sink_schema": it.sink_schema,
+        "transform_schema": it.transform_schema,
     })
 }
 
@@ -73,7 +72,7 @@ fn show(connector: &Connector) {
     for (what, words) in [
         ("name", it.name.as_str()),
         ("version", &it.version),
-        ("roles", roles(connector)),
+        ("roles", &roles(connector)),
         ("sha256", connector.digest()),
         ("capabilities", &capabilities),
     ] {
@@ -84,7 +83,13 @@ fn show(connector: &Connector) {
     for import in connector.imports() {
         output::line(&format!("  {import:<widest$}  {}", meaning(import)));
     }
-    for (role, schema) in [("source", &it.source_schema), ("sink", &it.sink_schema)] {
+    if it.transform_schema.is_some() {
+        output::line(
+            "as a transform it's granted nothing: no folder, no server, and a clock that stands still; random numbers are had by all",
+        );
+    }
+    let schemas = [("source", &it.source_schema), ("sink", &it.sink_schema), ("transform", &it.transform_schema)];
+    for (role, schema) in schemas {
         let Some(properties) = schema.as_ref().and_then(|schema| schema["properties"].as_object()) else { continue };
         output::line(&format!("[{role}]"));
         for (name, property) in properties {

@@ -53,7 +53,8 @@ fn all(pipeline: &Path, update: bool, terms: Terms, (cache, places): (&Cache, &P
     let parsed = parsed.map_err(|problems| Failure::usage(problems.render()))?;
     let (path, before) = lock(pipeline)?;
     let mut after = Lock::default();
-    for end in [&parsed.source, &parsed.sink] {
+    let tables = || [&parsed.source, &parsed.sink].into_iter().chain(&parsed.transforms);
+    for end in tables() {
         let Some(reference) = of(end)? else { continue };
         let pinned = match (&reference.digest, before.connectors.get(&reference)) {
             (None, Some(locked)) if !update => {
@@ -71,7 +72,7 @@ fn all(pipeline: &Path, update: bool, terms: Terms, (cache, places): (&Cache, &P
             after.connectors.insert(reference, Locked { digest: pulled.digest, sha256: pulled.sha256 });
         }
     }
-    if [&parsed.source, &parsed.sink].into_iter().all(|end| matches!(of(end), Ok(None))) {
+    if tables().all(|end| matches!(of(end), Ok(None))) {
         output::line("no connector of this pipeline lies in a registry");
     }
     if after == before {

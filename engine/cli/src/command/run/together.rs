@@ -53,8 +53,9 @@ pub(super) fn join(assembly: &mut Assembly, asked: &Asked, places: &Places) -> R
 }
 
 fn builds(assembly: &Assembly) -> BTreeMap<String, String> {
-    let ends = [&assembly.pipeline.source, &assembly.pipeline.sink].into_iter().zip(assembly.digests());
-    ends.map(|(table, digest)| (table.connector.clone(), digest.to_owned())).collect()
+    let pipeline = &assembly.pipeline;
+    let tables = [&pipeline.source, &pipeline.sink].into_iter().chain(&pipeline.transforms);
+    tables.zip(assembly.digests()).map(|(table, digest)| (table.connector.clone(), digest.to_owned())).collect()
 }
 
 fn refuse(assembly: &Assembly, asked: &Asked) -> Result<(), Failure> {
