@@ -66,10 +66,10 @@ fn run_at(limit: &str, workers: usize, verify: &str, sizes: impl Iterator<Item =
 
 /// Moves it all once and holds every window against the limit. Returns the average, over the limit.
 fn keeps_to_its_limit(workers: usize, verify: &str) -> f64 {
-    // 200 MiB: 100 of 20 KiB to 40 KiB in front and between, large ones of 3 MiB to 30 MiB.
+    // 220 MiB, of 20 KiB to 1,000 KiB: of larger files the engine has the disk set the blocks aside at once,
+    // and what it holds would say nothing about what was written. Parts are watched in `s3/wire.rs`.
     let sizes = (0..1000).map(|number| match number {
-        n if n % 200 == 100 => 30 << 20,
-        n if n % 200 == 0 => 3 << 20,
+        n if n % 5 == 0 => 250 * PAGE,
         n => (5 + n % 6) * PAGE,
     });
     let samples = run_at("20 MiB/s", workers, verify, sizes);
