@@ -3,8 +3,7 @@
 //! Changes no byte.
 
 use std::{
-    io::{Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -12,7 +11,7 @@ use std::{
     thread,
 };
 
-use super::proxy::{Cut, Transfer};
+use super::proxy::{Cut, Transfer, carry};
 
 /// Where it listens; the server does so at 127.0.0.1.
 pub(crate) const ADDRESS: &str = "127.0.0.2";
@@ -67,13 +66,12 @@ impl Ports {
                 for client in listener.incoming().map_while(Result::ok) {
                     let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                     let (back, onward) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                    let (up, down) = (Arc::clone(&cuts), Arc::clone(&cuts));
-                    thread::spawn(move || {
-                        carry(client, onward, cut.filter(|cut| cut.transfer == Transfer::Upload), &up)
-                    });
-                    thread::spawn(move || {
-                        carry(server, back, cut.filter(|cut| cut.transfer == Transfer::Download), &down)
-                    });
+                    let one_way = |from, to, direction| {
+                        let (cut, cuts) = (cut.filter(|cut| cut.transfer == direction), Arc::clone(&cuts));
+                        thread::spawn(move || carry(from, to, cut, &cuts, || true))
+                    };
+                    one_way(client, onward, Transfer::Upload);
+                    one_way(server, back, Transfer::Download);
                 }
             });
         }
@@ -88,27 +86,4 @@ impl Cutter {
     pub(crate) fn cuts(&self) -> u32 {
         self.cuts.load(Ordering::SeqCst)
     }
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream, cut: Option<Cut>, cuts: &AtomicU32) {
-    let mut buffer = vec![0; 16 * 1024];
-    let mut carried = 0;
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if let Some(cut) = cut
-            && carried + count > cut.after
-            && cuts
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |cuts| (cuts < cut.times).then_some(cuts + 1))
-                .is_ok()
-        {
-            let _ = to.write_all(&buffer[..cut.after - carried]);
-            let _ = to.shutdown(Shutdown::Both);
-            let _ = from.shutdown(Shutdown::Both);
-            return;
-        }
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-        carried += count;
-    }
-    let _ = to.shutdown(Shutdown::Write);
 }

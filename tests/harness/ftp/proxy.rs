@@ -181,25 +181,33 @@ fn data(shared: &Arc<Shared>, last: &Last, reply: &[u8]) -> Vec<u8> {
         shared.data.fetch_add(1, Ordering::SeqCst);
         shared.clients.lock().unwrap().insert(client.peer_addr().unwrap().ip());
         let (client_out, server_out) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        let (up_shared, up_last) = (Arc::clone(&shared), Arc::clone(&last));
-        let up = thread::spawn(move || carry(&up_shared, &up_last, Transfer::Upload, client, server_out));
-        carry(&shared, &last, Transfer::Download, server, client_out);
+        let one_way = |from, to, direction| {
+            let (shared, last) = (Arc::clone(&shared), Arc::clone(&last));
+            let cut = shared.cut.filter(|cut| cut.transfer == direction);
+            move || carry(from, to, cut, &shared.cuts, || *last.lock().unwrap() == Some(direction))
+        };
+        let up = thread::spawn(one_way(client, server_out, Transfer::Upload));
+        one_way(server, client_out, Transfer::Download)();
         let _ = up.join();
     });
     text.replace(&format!("|{port}|"), &format!("|{own}|")).into_bytes()
 }
 
-fn carry(shared: &Shared, last: &Last, direction: Transfer, mut from: TcpStream, mut to: TcpStream) {
+/// Carries one direction of a connection to its end. Where `is_it` says that it's such a transfer, it may be cut.
+pub(super) fn carry(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    cut: Option<Cut>,
+    cuts: &AtomicU32,
+    is_it: impl Fn() -> bool,
+) {
     let mut buffer = vec![0; 16 * 1024];
     let mut carried = 0;
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let is_it = *last.lock().unwrap() == Some(direction);
-        if let Some(cut) = shared.cut
-            && cut.transfer == direction
-            && is_it
+        if let Some(cut) = cut
+            && is_it()
             && carried + count > cut.after
-            && shared
-                .cuts
+            && cuts
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |cuts| (cuts < cut.times).then_some(cuts + 1))
                 .is_ok()
         {
